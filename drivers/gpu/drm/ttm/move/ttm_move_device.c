@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * The worker of one TTM device: queues, jobs in flight, teardown.
+ */
+#include <linux/dev_printk.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+
+#include <drm/ttm/ttm_device.h>
+
+#include "ttm_move_internal.h"
+
+/* All memory of the worker comes from here, so that tests can refuse it. */
+void *ttm_move_zalloc(size_t bytes)
+{
+	KUNIT_STATIC_STUB_REDIRECT(ttm_move_zalloc, bytes);
+	return kvzalloc(bytes, GFP_KERNEL | __GFP_NOWARN);
+}
+EXPORT_SYMBOL_IF_KUNIT(ttm_move_zalloc);
+
+static void ttm_move_device_put_timelines(struct ttm_move_device *mdev)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(mdev->evictions); i++)
+		ttm_move_timeline_put(mdev->evictions[i]);
+}
+
+static int ttm_move_device_create_timelines(struct ttm_move_device *mdev)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(mdev->evictions); i++) {
+		mdev->evictions[i] = ttm_move_timeline_create("evict");
+		if (!mdev->evictions[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
+ * The copies have a queue of their own: a rescuer guarantees progress when
+ * reclaim waits for one of the fences, and nothing on that queue ever waits.
+ * Release may sleep on anything, so it must not share the queue's rescuer.
+ */
+static int ttm_move_device_create_queues(struct ttm_move_device *mdev)
+{
+	mdev->wq = alloc_workqueue("ttm_move", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	mdev->release_wq = alloc_workqueue("ttm_move_release", WQ_UNBOUND, 0);
+	return mdev->wq && mdev->release_wq ? 0 : -ENOMEM;
+}
+
+static void ttm_move_device_destroy_queues(struct ttm_move_device *mdev)
+{
+	if (mdev->wq)
+		destroy_workqueue(mdev->wq);
+	if (mdev->release_wq)
+		destroy_workqueue(mdev->release_wq);
+}
+
+/**
+ * ttm_move_device_init() - set up the move worker of a TTM device
+ * @mdev: the worker, embedded in the driver's device
+ * @bdev: the TTM device
+ * @ops: the driver's hooks; must outlive @mdev; may be NULL
+ * @priv: for the driver's use in its hooks
+ *
+ * Call after ttm_device_init() and before the first object is created.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or -ENOMEM; then nothing is held.
+ */
+int ttm_move_device_init(struct ttm_move_device *mdev, struct ttm_device *bdev,
+			 const struct ttm_move_ops *ops, void *priv)
+{
+	static const struct ttm_move_ops no_ops;
+	int ret;
+
+	memset(mdev, 0, sizeof(*mdev));
+	mdev->bdev = bdev;
+	mdev->ops = ops ?: &no_ops;
+	mdev->priv = priv;
+	spin_lock_init(&mdev->lock);
+	INIT_LIST_HEAD(&mdev->in_flight);
+	init_waitqueue_head(&mdev->wait);
+
+	ret = ttm_move_device_create_timelines(mdev) ?:
+	      ttm_move_device_create_queues(mdev);
+	if (ret) {
+		ttm_move_device_destroy_queues(mdev);
+		ttm_move_device_put_timelines(mdev);
+	}
+	return ret;
+}
+EXPORT_SYMBOL_GPL(ttm_move_device_init);
+
+/**
+ * ttm_move_device_fini() - drain and tear down the move worker
+ * @mdev: the worker
+ *
+ * Waits until every job has signalled and every retired hook has returned, which
+ * takes as long as the slowest dependency. The caller has made sure that no new
+ * move can start. Fences, and the code behind them, live on until their last
+ * reference is gone; they no longer refer to @mdev or to the driver.
+ *
+ * Call before the TTM device, its managers and the aperture go away.
+ *
+ * Context: Process context. Sleeps. No reservation may be held.
+ */
+void ttm_move_device_fini(struct ttm_move_device *mdev)
+{
+	ttm_move_device_flush(mdev);
+	WARN_ON(!list_empty(&mdev->in_flight));
+	ttm_move_device_destroy_queues(mdev);
+	ttm_move_device_put_timelines(mdev);
+}
+EXPORT_SYMBOL_GPL(ttm_move_device_fini);
+
+void ttm_move_device_track(struct ttm_move_job *job)
+{
+	struct ttm_move_device *mdev = job->mdev;
+
+	spin_lock(&mdev->lock);
+	job->ticket = ++mdev->armed;
+	mdev->stats.jobs++;
+	list_add_tail(&job->tracked, &mdev->in_flight);
+	spin_unlock(&mdev->lock);
+}
+
+static void ttm_move_device_account(struct ttm_move_device *mdev,
+				    const struct ttm_move_job *job)
+{
+	lockdep_assert_held(&mdev->lock);
+
+	if (job->error)
+		mdev->stats.errors++;
+	else if (job->op == TTM_MOVE_COPY)
+		mdev->stats.copied_bytes += job->bytes;
+	else if (job->op == TTM_MOVE_CLEAR)
+		mdev->stats.cleared_bytes += job->bytes;
+	else
+		mdev->stats.skipped++;
+}
+
+/* The job needs nothing of the driver or of @mdev any more. */
+void ttm_move_device_untrack(struct ttm_move_job *job)
+{
+	struct ttm_move_device *mdev = job->mdev;
+
+	spin_lock(&mdev->lock);
+	list_del(&job->tracked);
+	ttm_move_device_account(mdev, job);
+	spin_unlock(&mdev->lock);
+	wake_up_all(&mdev->wait);
+}
+
+void ttm_move_device_count_sync(struct ttm_move_device *mdev)
+{
+	spin_lock(&mdev->lock);
+	mdev->stats.sync_moves++;
+	spin_unlock(&mdev->lock);
+}
+
+static bool ttm_move_device_done(struct ttm_move_device *mdev, u64 ticket)
+{
+	struct ttm_move_job *oldest;
+	bool done;
+
+	spin_lock(&mdev->lock);
+	oldest = list_first_entry_or_null(&mdev->in_flight,
+					  struct ttm_move_job, tracked);
+	done = !oldest || oldest->ticket > ticket;
+	spin_unlock(&mdev->lock);
+	return done;
+}
+
+/**
+ * ttm_move_device_flush() - wait for the jobs that are in flight now
+ * @mdev: the worker
+ *
+ * Returns when every job armed before the call has signalled and its retired
+ * hook has returned. Jobs armed later are not waited for.
+ *
+ * Context: Process context. Sleeps for as long as the slowest dependency takes.
+ * Not inside a fence signalling section; not with a lock held that a retired
+ * hook takes.
+ */
+void ttm_move_device_flush(struct ttm_move_device *mdev)
+{
+	u64 ticket;
+
+	spin_lock(&mdev->lock);
+	ticket = mdev->armed;
+	spin_unlock(&mdev->lock);
+	wait_event(mdev->wait, ttm_move_device_done(mdev, ticket));
+}
+EXPORT_SYMBOL_GPL(ttm_move_device_flush);
+
+/**
+ * ttm_move_device_stats() - read the totals
+ * @mdev: the worker
+ * @stats: receives a consistent copy
+ *
+ * Context: Process context.
+ */
+void ttm_move_device_stats(struct ttm_move_device *mdev,
+			   struct ttm_move_stats *stats)
+{
+	spin_lock(&mdev->lock);
+	*stats = mdev->stats;
+	spin_unlock(&mdev->lock);
+}
+EXPORT_SYMBOL_GPL(ttm_move_device_stats);
+
+static int __init ttm_move_module_init(void)
+{
+	ttm_move_copy_init();
+	return 0;
+}
+
+/*
+ * The last fence's RCU callback has dropped the module's last reference; it may
+ * not have returned yet.
+ */
+static void __exit ttm_move_module_exit(void)
+{
+	rcu_barrier();
+}
+
+module_init(ttm_move_module_init);
+module_exit(ttm_move_module_exit);
+
+MODULE_DESCRIPTION("Asynchronous CPU moves for TTM");
+MODULE_LICENSE("Dual MIT/GPL");

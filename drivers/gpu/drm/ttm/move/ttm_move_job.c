@@ -1,0 +1,625 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Jobs: one move in flight each.
+ *
+ * Everything that may fail or sleep comes first. ttm_move_job_arm() is the point
+ * of no return: it publishes the fence, cannot fail, and from then on nothing on
+ * the way to the signal allocates, waits for a fence or takes a lock that is
+ * elsewhere held over either.
+ */
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "ttm_move_internal.h"
+#include "ttm_move_trace.h"
+
+/* A copy gives way to others at least this often, in bytes. */
+#define TTM_MOVE_SLICE_BYTES	SZ_64K
+
+/* How long the job has been in flight, in nanoseconds. */
+s64 ttm_move_job_age(const struct ttm_move_job *job)
+{
+	return ktime_to_ns(ktime_sub(ktime_get(), job->queued));
+}
+
+/* The job enters its next stage: how long the last one took, in nanoseconds. */
+static s64 ttm_move_job_lap(struct ttm_move_job *job)
+{
+	ktime_t now = ktime_get();
+	s64 ns = ktime_to_ns(ktime_sub(now, job->since));
+
+	job->since = now;
+	return ns;
+}
+
+static const char *ttm_move_direction(const struct ttm_move_mem *dst,
+				      const struct ttm_move_mem *src)
+{
+	if (src->ops->maps_tt)
+		return "in";
+	return dst->ops->maps_tt ? "out" : "across";
+}
+
+/* Copying, also without a job */
+
+static ssize_t ttm_move_copy_slice(struct ttm_move_iter *dst,
+				   struct ttm_move_iter *src, u64 offset,
+				   size_t max)
+{
+	bool plain = dst->mem->aperture.plain || src->mem->aperture.plain;
+	struct iosys_map dst_map, src_map;
+	ssize_t dst_bytes, src_bytes;
+
+	dst_bytes = ttm_move_iter_map(dst, offset, max, &dst_map);
+	if (dst_bytes < 0)
+		return dst_bytes;
+
+	src_bytes = ttm_move_iter_map(src, offset, dst_bytes, &src_map);
+	if (src_bytes > 0) {
+		ttm_move_copy_map(&dst_map, &src_map, src_bytes, plain);
+		ttm_move_iter_unmap(src, &src_map);
+	}
+	ttm_move_iter_unmap(dst, &dst_map);
+	return src_bytes;
+}
+
+/**
+ * ttm_move_copy() - copy between two memories, in the caller
+ * @dst: destination
+ * @src: source
+ * @offset: where to begin in both, in bytes
+ * @bytes: how much
+ *
+ * Context: Process context. Gives way to other tasks, but neither allocates nor
+ * takes a lock: allowed inside a fence signalling section.
+ * Return: 0, or what an iterator returned; then the destination is undefined.
+ */
+int ttm_move_copy(const struct ttm_move_mem *dst,
+		  const struct ttm_move_mem *src, u64 offset, u64 bytes)
+{
+	struct ttm_move_iter to, from;
+	u64 end = offset + bytes;
+	ssize_t n;
+
+	ttm_move_iter_init(&to, dst);
+	ttm_move_iter_init(&from, src);
+	for (; offset < end; offset += n) {
+		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
+		n = ttm_move_copy_slice(&to, &from, offset, n);
+		if (n < 0)
+			return n;
+		cond_resched();
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(ttm_move_copy);
+
+/**
+ * ttm_move_clear() - fill a memory with zeroes, in the caller
+ * @dst: destination
+ * @offset: where to begin, in bytes
+ * @bytes: how much
+ *
+ * Context: As for ttm_move_copy().
+ * Return: 0, or what the iterator returned.
+ */
+int ttm_move_clear(const struct ttm_move_mem *dst, u64 offset, u64 bytes)
+{
+	struct ttm_move_iter to;
+	struct iosys_map map;
+	u64 end = offset + bytes;
+	ssize_t n;
+
+	ttm_move_iter_init(&to, dst);
+	for (; offset < end; offset += n) {
+		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
+		n = ttm_move_iter_map(&to, offset, n, &map);
+		if (n < 0)
+			return n;
+		ttm_move_clear_map(&map, n);
+		ttm_move_iter_unmap(&to, &map);
+		cond_resched();
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(ttm_move_clear);
+
+/* Release: after the signal, outside of the signalling section */
+
+static void ttm_move_job_put_fences(struct ttm_move_job *job)
+{
+	while (job->num_deps)
+		dma_fence_put(job->deps[--job->num_deps].fence);
+	if (job->deps != job->inline_deps)
+		kvfree(job->deps);
+	dma_fence_put(job->guard);
+}
+
+/* Gives back what the job holds of the driver and of others. */
+static void ttm_move_job_fini(struct ttm_move_job *job)
+{
+	if (job->prepared && job->mdev->ops->retired)
+		job->mdev->ops->retired(job);
+	ttm_move_mem_fini(&job->dst);
+	ttm_move_mem_fini(&job->src);
+	ttm_move_job_put_fences(job);
+}
+
+static void ttm_move_job_free(struct ttm_move_job *job)
+{
+	if (job->timeline != &job->own)
+		ttm_move_timeline_put(job->timeline);
+	kvfree(job);
+	module_put(THIS_MODULE);
+}
+
+static void ttm_move_job_release(struct ttm_move_job *job)
+{
+	ttm_move_job_fini(job);
+	ttm_move_device_untrack(job);
+	dma_fence_put(&job->fence);
+}
+
+static void ttm_move_job_release_work(struct work_struct *work)
+{
+	ttm_move_job_release(container_of(work, struct ttm_move_job,
+					  release_work));
+}
+
+/*
+ * A hook or an unmap may wait for a task that waits, in reclaim, for one of our
+ * fences: it must not hold up the queue that signals them.
+ */
+static bool ttm_move_job_release_may_sleep(const struct ttm_move_job *job)
+{
+	return (job->prepared && job->mdev->ops->retired) ||
+	       ttm_move_mem_fini_may_sleep(&job->dst) ||
+	       ttm_move_mem_fini_may_sleep(&job->src);
+}
+
+static void ttm_move_job_release_all(struct list_head *retired)
+{
+	struct ttm_move_job *job, *next;
+
+	list_for_each_entry_safe(job, next, retired, link) {
+		if (ttm_move_job_release_may_sleep(job))
+			queue_work(job->mdev->release_wq, &job->release_work);
+		else
+			ttm_move_job_release(job);
+	}
+}
+
+/* The worker */
+
+static void ttm_move_job_set_none(struct ttm_move_job *job)
+{
+	job->op = TTM_MOVE_NONE;
+	job->direction = "none";
+}
+
+/* A failsafe job has nothing to do if what it guards went well. */
+static bool ttm_move_job_is_needed(const struct ttm_move_job *job)
+{
+	return !job->guard || dma_fence_get_status(job->guard) < 0;
+}
+
+static int ttm_move_job_touch(struct ttm_move_job *job)
+{
+	const struct ttm_move_ops *ops = job->mdev->ops;
+	int ret = ops->begin ? ops->begin(job) : 0;
+
+	if (ret)
+		return ret;
+	if (job->op == TTM_MOVE_CLEAR)
+		return ttm_move_clear(&job->dst, 0, job->bytes);
+	return ttm_move_copy(&job->dst, &job->src, 0, job->bytes);
+}
+
+/*
+ * Whatever goes wrong, the destination holds no stale bytes when the fence
+ * signals: it is written to the end, or zeroed and the fence carries the error.
+ */
+static void ttm_move_job_execute(struct ttm_move_job *job)
+{
+	if (!ttm_move_job_is_needed(job))
+		ttm_move_job_set_none(job);
+	if (job->op == TTM_MOVE_NONE)
+		return;
+
+	job->error = ttm_move_job_touch(job);
+	if (job->error)
+		ttm_move_clear(&job->dst, 0, job->bytes);
+	/*
+	 * Drain write-combining buffers before the fence tells others that the
+	 * bytes are there; pairs with the ordering that their wait implies.
+	 */
+	wmb();
+}
+
+static void ttm_move_job_run(struct ttm_move_job *job)
+{
+	WRITE_ONCE(job->state, TTM_MOVE_COPYING);
+	trace_ttm_move_copy_begin(job, ttm_move_job_lap(job));
+	ttm_move_job_execute(job);
+	trace_ttm_move_copy_end(job, ttm_move_job_lap(job));
+}
+
+/*
+ * The whole worker is on the way to a signal, that of its own job or of one that
+ * waits behind it: all of it is annotated, up to the point where the jobs it
+ * retired need to be released.
+ */
+static void ttm_move_job_work(struct work_struct *work)
+{
+	struct ttm_move_job *job = container_of(work, typeof(*job), work);
+	bool cookie = dma_fence_begin_signalling();
+	LIST_HEAD(retired);
+
+	ttm_move_job_run(job);
+	ttm_move_timeline_retire(job->timeline, job, &retired);
+	dma_fence_end_signalling(cookie);
+
+	ttm_move_job_release_all(&retired);
+}
+
+/* Dependencies */
+
+/* The last of the dependencies, or arm itself, queues the job; any context. */
+static void ttm_move_job_depend_put(struct ttm_move_job *job)
+{
+	if (!atomic_dec_and_test(&job->pending))
+		return;
+
+	WRITE_ONCE(job->state, TTM_MOVE_READY);
+	trace_ttm_move_ready(job, ttm_move_job_lap(job));
+	queue_work(job->mdev->wq, &job->work);
+}
+
+/*
+ * Called with another fence's lock held and interrupts off: count and queue, but
+ * never copy or signal here.
+ */
+static void ttm_move_dep_signalled(struct dma_fence *fence,
+				   struct dma_fence_cb *cb)
+{
+	ttm_move_job_depend_put(container_of(cb, struct ttm_move_dep, cb)->job);
+}
+
+/* The dependency that a later fence of the same context can stand in for. */
+static struct ttm_move_dep *ttm_move_job_find_dep(struct ttm_move_job *job,
+						  const struct dma_fence *fence)
+{
+	unsigned int i;
+
+	/* Fences of context 0 have no order among each other. */
+	for (i = 0; fence->context && i < job->num_deps; i++)
+		if (job->deps[i].fence->context == fence->context)
+			return &job->deps[i];
+	return NULL;
+}
+
+static int ttm_move_job_grow_deps(struct ttm_move_job *job)
+{
+	unsigned int max = job->max_deps * 2;
+	struct ttm_move_dep *deps;
+
+	deps = ttm_move_zalloc(array_size(max, sizeof(*deps)));
+	if (!deps)
+		return -ENOMEM;
+
+	memcpy(deps, job->deps, job->num_deps * sizeof(*deps));
+	if (job->deps != job->inline_deps)
+		kvfree(job->deps);
+	job->deps = deps;
+	job->max_deps = max;
+	return 0;
+}
+
+/**
+ * ttm_move_job_add_dependency() - let a job wait for a fence
+ * @job: a job that is not armed
+ * @fence: the fence; borrowed: the job takes a reference of its own if it has to
+ *	wait. May be NULL.
+ *
+ * Of several fences of one context only the latest is kept. A dependency that
+ * ends with an error is a dependency that is met: the bytes must be moved all the
+ * same, or they would be lost.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or -ENOMEM; then the job must be dropped.
+ */
+int ttm_move_job_add_dependency(struct ttm_move_job *job,
+				struct dma_fence *fence)
+{
+	struct ttm_move_dep *dep;
+	int ret;
+
+	if (!fence || dma_fence_is_signaled(fence))
+		return 0;
+
+	dep = ttm_move_job_find_dep(job, fence);
+	if (dep) {
+		if (dma_fence_is_later(fence, dep->fence)) {
+			dma_fence_put(dep->fence);
+			dep->fence = dma_fence_get(fence);
+		}
+		return 0;
+	}
+
+	if (job->num_deps == job->max_deps) {
+		ret = ttm_move_job_grow_deps(job);
+		if (ret)
+			return ret;
+	}
+	job->deps[job->num_deps++].fence = dma_fence_get(fence);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_add_dependency);
+
+/**
+ * ttm_move_job_add_resv() - let a job wait for the fences of a reservation object
+ * @job: a job that is not armed
+ * @resv: the reservation object
+ * @usage: which fences. A move gives the memory away, so it has to wait for
+ *	everybody who may touch it: DMA_RESV_USAGE_BOOKKEEP, which contains all.
+ *
+ * Context: Process context. May sleep. @resv is held.
+ * Return: 0, or -ENOMEM; then the job must be dropped.
+ */
+int ttm_move_job_add_resv(struct ttm_move_job *job, struct dma_resv *resv,
+			  enum dma_resv_usage usage)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	int ret;
+
+	dma_resv_for_each_fence(&cursor, resv, usage, fence) {
+		ret = ttm_move_job_add_dependency(job, fence);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_add_resv);
+
+/**
+ * ttm_move_job_set_guard() - make a failsafe job of it
+ * @job: a job that is not armed
+ * @guard: the fence of the copy that somebody else, such as a GPU, makes of the
+ *	same bytes; borrowed: the job takes a reference
+ *
+ * The job waits for @guard. If that ends with an error the job copies, otherwise
+ * it only signals, in the order of its timeline. Its own fence is the one to
+ * publish: it carries no error of @guard.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or -ENOMEM; then the job must be dropped.
+ */
+int ttm_move_job_set_guard(struct ttm_move_job *job, struct dma_fence *guard)
+{
+	dma_fence_put(job->guard);
+	job->guard = dma_fence_get(guard);
+	return ttm_move_job_add_dependency(job, guard);
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_set_guard);
+
+/* The fence */
+
+static const char *ttm_move_fence_driver_name(struct dma_fence *fence)
+{
+	return "ttm_move";
+}
+
+static const char *ttm_move_fence_timeline_name(struct dma_fence *fence)
+{
+	return container_of(fence, struct ttm_move_job, fence)->timeline->name;
+}
+
+static void ttm_move_fence_free(struct rcu_head *rcu)
+{
+	struct dma_fence *fence = container_of(rcu, struct dma_fence, rcu);
+
+	ttm_move_job_free(container_of(fence, struct ttm_move_job, fence));
+}
+
+/* After a grace period: others may look at a dying fence under RCU. */
+static void ttm_move_fence_release(struct dma_fence *fence)
+{
+	call_rcu(&fence->rcu, ttm_move_fence_free);
+}
+
+static const struct dma_fence_ops ttm_move_fence_ops = {
+	.get_driver_name = ttm_move_fence_driver_name,
+	.get_timeline_name = ttm_move_fence_timeline_name,
+	.release = ttm_move_fence_release,
+};
+
+/**
+ * ttm_move_job_from_fence() - the job of a fence
+ * @fence: any fence
+ *
+ * Context: Any context.
+ * Return: the job that @fence belongs to, valid as long as the caller's reference
+ * to @fence; NULL if @fence is not of the move worker.
+ */
+struct ttm_move_job *ttm_move_job_from_fence(struct dma_fence *fence)
+{
+	if (fence->ops != &ttm_move_fence_ops)
+		return NULL;
+	return container_of(fence, struct ttm_move_job, fence);
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_from_fence);
+
+/* Create, describe, arm */
+
+/**
+ * ttm_move_job_create() - begin a move
+ * @mdev: the worker
+ * @timeline: whose fences signal in order with this one's; the job takes a
+ *	reference. NULL for a move that needs no order.
+ *
+ * The job does nothing yet: without further calls it only waits for its
+ * dependencies and signals.
+ *
+ * Context: Process context. May sleep.
+ * Return: the job, owned by the caller until ttm_move_job_arm() or
+ * ttm_move_job_drop(); NULL when out of memory.
+ */
+struct ttm_move_job *ttm_move_job_create(struct ttm_move_device *mdev,
+					 struct ttm_move_timeline *timeline)
+{
+	struct ttm_move_job *job = ttm_move_zalloc(sizeof(*job));
+
+	if (!job)
+		return NULL;
+
+	/* Dropped with the last reference to the fence. */
+	__module_get(THIS_MODULE);
+	job->mdev = mdev;
+	ttm_move_job_set_none(job);
+	job->deps = job->inline_deps;
+	job->max_deps = TTM_MOVE_INLINE_DEPS;
+	INIT_WORK(&job->work, ttm_move_job_work);
+	INIT_WORK(&job->release_work, ttm_move_job_release_work);
+	if (timeline) {
+		job->timeline = ttm_move_timeline_get(timeline);
+	} else {
+		ttm_move_timeline_init(&job->own, "move");
+		job->timeline = &job->own;
+	}
+	return job;
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_create);
+
+/**
+ * ttm_move_job_set_copy() - let a job copy
+ * @job: a job that is not armed
+ * @dst: destination; on success the job owns it, and @dst is emptied
+ * @src: source; likewise
+ * @bytes: how much, from the beginning of both
+ *
+ * Context: Any context.
+ * Return: 0, or -EINVAL if either memory is shorter than @bytes.
+ */
+int ttm_move_job_set_copy(struct ttm_move_job *job, struct ttm_move_mem *dst,
+			  struct ttm_move_mem *src, u64 bytes)
+{
+	int ret;
+
+	if (bytes > src->bytes)
+		return -EINVAL;
+
+	ret = ttm_move_job_set_clear(job, dst, bytes);
+	if (ret)
+		return ret;
+
+	job->op = TTM_MOVE_COPY;
+	job->direction = ttm_move_direction(&job->dst, src);
+	job->src = *src;
+	memset(src, 0, sizeof(*src));
+	return 0;
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_set_copy);
+
+/**
+ * ttm_move_job_set_clear() - let a job fill its destination with zeroes
+ * @job: a job that is not armed
+ * @dst: destination; on success the job owns it, and @dst is emptied
+ * @bytes: how much, from its beginning
+ *
+ * Context: Any context.
+ * Return: 0, or -EINVAL if the memory is shorter than @bytes.
+ */
+int ttm_move_job_set_clear(struct ttm_move_job *job, struct ttm_move_mem *dst,
+			   u64 bytes)
+{
+	if (bytes > dst->bytes)
+		return -EINVAL;
+
+	job->op = TTM_MOVE_CLEAR;
+	job->direction = "clear";
+	job->bytes = bytes;
+	job->dst = *dst;
+	memset(dst, 0, sizeof(*dst));
+	return 0;
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_set_clear);
+
+/**
+ * ttm_move_job_prepare() - call the driver's prepare hook
+ * @job: a job that is not armed
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or what the hook returned; then the job must be dropped.
+ */
+int ttm_move_job_prepare(struct ttm_move_job *job)
+{
+	const struct ttm_move_ops *ops = job->mdev->ops;
+	int ret = ops->prepare ? ops->prepare(job) : 0;
+
+	job->prepared = !ret;
+	return ret;
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_prepare);
+
+/**
+ * ttm_move_job_arm() - let a job go: from here on its fence will signal
+ * @job: the job; it belongs to the worker afterwards
+ *
+ * Cannot fail and does not allocate. The dependencies must be complete, and must
+ * have been published before: nothing may be added later, and none of them may
+ * depend on this job.
+ *
+ * Context: Process context. Does not sleep.
+ * Return: the job's fence with a reference for the caller, who publishes it and
+ * drops it by dma_fence_put().
+ */
+struct dma_fence *ttm_move_job_arm(struct ttm_move_job *job)
+{
+	struct dma_fence *fence = &job->fence;
+	unsigned int i;
+
+	/*
+	 * The count starts with one for arm itself, so that the job cannot run,
+	 * and be gone, while its dependencies are still being walked.
+	 */
+	atomic_set(&job->pending, job->num_deps + 1);
+	job->state = TTM_MOVE_WAITING;
+	job->queued = ktime_get();
+	job->since = job->queued;
+	ttm_move_device_track(job);
+	ttm_move_timeline_add(job->timeline, job, &ttm_move_fence_ops);
+	dma_fence_get(fence);
+	trace_ttm_move_queued(job, 0);
+
+	for (i = 0; i < job->num_deps; i++) {
+		struct ttm_move_dep *dep = &job->deps[i];
+
+		dep->job = job;
+		if (dma_fence_add_callback(dep->fence, &dep->cb,
+					   ttm_move_dep_signalled))
+			ttm_move_job_depend_put(job);
+	}
+	ttm_move_job_depend_put(job);
+	return fence;
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_arm);
+
+/**
+ * ttm_move_job_drop() - give up a job that was not armed
+ * @job: the job; gone afterwards. May be NULL.
+ *
+ * Context: Process context. May sleep.
+ */
+void ttm_move_job_drop(struct ttm_move_job *job)
+{
+	if (!job)
+		return;
+
+	WARN_ON(job->state != TTM_MOVE_NEW);
+	ttm_move_job_fini(job);
+	ttm_move_job_free(job);
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_drop);

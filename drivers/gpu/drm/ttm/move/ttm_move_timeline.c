@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Fence contexts, and retirement in order.
+ */
+#include <linux/kref.h>
+#include <linux/slab.h>
+
+#include "ttm_move_internal.h"
+#include "ttm_move_trace.h"
+
+void ttm_move_timeline_init(struct ttm_move_timeline *timeline,
+			    const char *name)
+{
+	kref_init(&timeline->ref);
+	spin_lock_init(&timeline->lock);
+	INIT_LIST_HEAD(&timeline->jobs);
+	timeline->context = dma_fence_context_alloc(1);
+	timeline->seqno = 0;
+	strscpy(timeline->name, name, sizeof(timeline->name));
+}
+
+/**
+ * ttm_move_timeline_create() - create a fence context whose fences signal in order
+ * @name: name for traces and sync_file; copied, cut after 15 characters
+ *
+ * Give one timeline to each stream of moves that are ordered anyway: those of an
+ * object or of a client. Evictions have timelines of their own, made by
+ * ttm_move_device_init(): a client's late dependency must not hold them back.
+ *
+ * Context: Process context. May sleep.
+ * Return: the timeline, with a reference for the caller, to be dropped by
+ * ttm_move_timeline_put(); NULL when out of memory.
+ */
+struct ttm_move_timeline *ttm_move_timeline_create(const char *name)
+{
+	struct ttm_move_timeline *timeline = ttm_move_zalloc(sizeof(*timeline));
+
+	if (timeline)
+		ttm_move_timeline_init(timeline, name);
+	return timeline;
+}
+EXPORT_SYMBOL_GPL(ttm_move_timeline_create);
+
+/**
+ * ttm_move_timeline_get() - take a reference
+ * @timeline: the timeline
+ *
+ * Context: Any context.
+ * Return: @timeline.
+ */
+struct ttm_move_timeline *ttm_move_timeline_get(struct ttm_move_timeline *timeline)
+{
+	kref_get(&timeline->ref);
+	return timeline;
+}
+EXPORT_SYMBOL_GPL(ttm_move_timeline_get);
+
+static void ttm_move_timeline_free(struct kref *ref)
+{
+	kvfree(container_of(ref, struct ttm_move_timeline, ref));
+}
+
+/**
+ * ttm_move_timeline_put() - drop a reference
+ * @timeline: the timeline; may be NULL
+ *
+ * The fences of a timeline keep it alive, signalled or not.
+ *
+ * Context: Any context.
+ */
+void ttm_move_timeline_put(struct ttm_move_timeline *timeline)
+{
+	if (timeline)
+		kref_put(&timeline->ref, ttm_move_timeline_free);
+}
+EXPORT_SYMBOL_GPL(ttm_move_timeline_put);
+
+/* Makes the job's fence: from here on it must signal. */
+void ttm_move_timeline_add(struct ttm_move_timeline *timeline,
+			   struct ttm_move_job *job,
+			   const struct dma_fence_ops *ops)
+{
+	spin_lock_irq(&timeline->lock);
+	dma_fence_init(&job->fence, ops, &timeline->lock, timeline->context,
+		       ++timeline->seqno);
+	list_add_tail(&job->link, &timeline->jobs);
+	spin_unlock_irq(&timeline->lock);
+}
+
+static void ttm_move_timeline_signal(struct ttm_move_job *job)
+{
+	lockdep_assert_held(&job->timeline->lock);
+
+	if (job->error)
+		dma_fence_set_error(&job->fence, job->error);
+	WRITE_ONCE(job->state, TTM_MOVE_RETIRED);
+	dma_fence_signal_locked(&job->fence);
+}
+
+/*
+ * Signal the oldest job if it is done. Taking it off the list and signalling it
+ * under one lock is what keeps the order when several workers retire at once.
+ */
+static struct ttm_move_job *
+ttm_move_timeline_signal_head(struct ttm_move_timeline *timeline)
+{
+	struct ttm_move_job *job;
+	unsigned long flags;
+
+	spin_lock_irqsave(&timeline->lock, flags);
+	job = list_first_entry_or_null(&timeline->jobs, struct ttm_move_job,
+				       link);
+	if (job && job->state == TTM_MOVE_DONE) {
+		list_del(&job->link);
+		ttm_move_timeline_signal(job);
+	} else {
+		job = NULL;
+	}
+	spin_unlock_irqrestore(&timeline->lock, flags);
+	return job;
+}
+
+/*
+ * @job has done its work: signal it and all that waited behind it, or leave it
+ * to the worker of an older job. The lock is dropped after each fence, so that
+ * interrupts are off for one fence's callbacks at a time, however many wait.
+ */
+void ttm_move_timeline_retire(struct ttm_move_timeline *timeline,
+			      struct ttm_move_job *job,
+			      struct list_head *retired)
+{
+	unsigned long flags;
+
+	/* Another worker may retire and free the job, and all of the timeline. */
+	ttm_move_timeline_get(timeline);
+
+	spin_lock_irqsave(&timeline->lock, flags);
+	WRITE_ONCE(job->state, TTM_MOVE_DONE);
+	spin_unlock_irqrestore(&timeline->lock, flags);
+
+	while ((job = ttm_move_timeline_signal_head(timeline))) {
+		trace_ttm_move_retired(job, ttm_move_job_age(job));
+		list_add_tail(&job->link, retired);
+	}
+
+	ttm_move_timeline_put(timeline);
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#ifndef __CHECKER__
+#define CREATE_TRACE_POINTS
+#include "ttm_move_trace.h"
+#endif

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# Builds the overlay's modules out of tree against the distribution's headers.
+# Sourced after common.sh and packages.sh.
+
+# What to install before anything here is called.
+# shellcheck disable=SC2034 # used by those who source this
+MODULES_PACKAGES=(gcc make libc6-dev kmod
+	"linux-headers-$KERNEL_SERIES-$KERNEL_FLAVOUR")
+
+# Folders of the overlay that hold a module, and the Kconfig symbols that build it.
+MODULE_FOLDERS=(drivers/gpu/drm/ttm/move drivers/gpu/drm/vttm)
+MODULE_CONFIGS=(CONFIG_DRM_TTM_MOVE CONFIG_DRM_VTTM)
+
+# modules_shadow FOLDER: a tree of links to the overlay's sources below FOLDER, so
+# that the build's products stay out of the overlay
+modules_shadow()
+{
+	local folder
+
+	for folder in "${MODULE_FOLDERS[@]}"; do
+		[ -d "$TOP/$folder" ] || die "$TOP/$folder is missing: this checkout has no modules to build"
+		mkdir -p "$1/$folder"
+		cp -rsf "$TOP/$folder/." "$1/$folder/"
+	done
+	find "$1" -xtype l -delete
+}
+
+# modules_kbuild: the Kbuild file on top of the shadow tree, on stdout. The header
+# of the user-space interface includes "drm.h", which is beside it only in a whole
+# kernel tree.
+modules_kbuild()
+{
+	local name
+
+	for name in "${MODULE_CONFIGS[@]}"; do
+		printf 'subdir-ccflags-y += -D%s_MODULE=1\n' "$name"
+	done
+	# shellcheck disable=SC2016 # $(srctree) is for Kbuild
+	printf 'subdir-ccflags-y += -I%s/include -I%s/include/uapi -I$(srctree)/include/uapi/drm\n' \
+		"$TOP" "$TOP"
+	printf 'obj-m += %s/\n' "${MODULE_FOLDERS[@]}"
+}
+
+# modules_make RELEASE FOLDER MAKE_ARGUMENT...: run Kbuild on the shadow tree
+modules_make()
+{
+	local headers folder=$2
+	headers=$(kernel_headers "$1")
+	shift 2
+
+	make -C "$headers" M="$folder" "${MODULE_CONFIGS[@]/%/=m}" -j"$(nproc)" "$@" modules
+}
+
+# modules_build RELEASE [MAKE_ARGUMENT...]: build both modules, with more arguments
+# for make (such as W=1) if wanted; prints the path of each, ttm_move.ko first. The
+# compiler's output is in build/modules/RELEASE.log.
+modules_build()
+{
+	local release=$1 folder=$TOP/build/modules/$1 module
+	shift
+
+	say "building the modules for $release"
+	mkdir -p "$folder"
+	modules_shadow "$folder"
+	modules_kbuild | write_if_changed "$folder/Kbuild"
+	logged "$folder.log" "building the modules" modules_make "$release" "$folder" "$@"
+	for module in ttm/move/ttm_move.ko vttm/vttm.ko; do
+		[ -f "$folder/drivers/gpu/drm/$module" ] ||
+			die "the build made no ${module##*/}; see $folder.log"
+		printf '%s\n' "$folder/drivers/gpu/drm/$module"
+	done
+}

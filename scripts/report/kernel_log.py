@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Finds what a kernel complains about in the log of its console.
+
+usage: kernel_log.py LOG...
+
+Prints every complaint with its line number; exit status 1 where there is one, 2
+where a log cannot be read.
+"""
+
+import re
+import sys
+from typing import Iterable, List, NamedTuple
+
+
+class Finding(NamedTuple):
+    """One complaint: what it is, where it begins, and its first line."""
+    kind: str
+    line: int
+    text: str
+
+
+# First match counts. A pattern is looked for anywhere in a line.
+PATTERNS = [(kind, re.compile(pattern)) for kind, pattern in (
+    ("kasan", r"BUG: KASAN:"),
+    ("kfence", r"BUG: KFENCE:"),
+    ("kmsan", r"BUG: KMSAN:"),
+    ("data race", r"BUG: KCSAN:"),
+    ("undefined behaviour", r"UBSAN:"),
+    ("lockdep", r"possible (circular|recursive) locking|inconsistent lock state"
+                r"|possible irq lock inversion|-unsafe lock order detected"
+                r"|bad unlock balance|held lock freed|lock held when returning"
+                r"|lock held at task exit|Invalid wait context"
+                r"|nested lock was not taken|MAX_LOCK(DEP|_DEPTH)\w* too low"
+                r"|suspicious RCU usage"),
+    ("sleep in atomic", r"sleeping function called from invalid context"
+                        r"|scheduling while atomic|Voluntary context switch within RCU"),
+    ("lock debugging", r"BUG: (spin|rw)?lock|DEBUG_LOCKS_WARN_ON"
+                       r"|BUG: workqueue lockup|BUG: Invalid"),
+    ("hang", r"blocked for more than \d+ seconds|soft lockup|hard LOCKUP"
+             r"|detected (expedited )?stalls|self-detected stall|hogged CPU for"),
+    ("leak", r"unreferenced object 0x|kmemleak: \d+ new suspected"
+             r"|Memory manager not clean|Objects remaining (in|on) |[Ll]eaked "),
+    ("corruption", r"list_(add|del) corruption|refcount_t:|Bad page (state|map)"
+                   r"|slab-use-after-free|double free|corrupted|ODEBUG:|poison overwritten"),
+    ("memory", r"page allocation failure|Out of memory:|invoked oom-killer"),
+    ("fault", r"[Gg]eneral protection fault|[Uu]nable to handle|Oops:|stack segment"
+              r"|invalid opcode|divide error|kernel BUG at|BUG: |traps: |segfault at"),
+    ("panic", r"Kernel panic"),
+    ("warning", r"WARNING: |WARN_ON"),
+    ("graphics error", r"\[drm(:\w+)?[^]]*\] \*ERROR\*|\*ERROR\*"),
+    ("module", r"Unknown symbol|disagrees about version of symbol"
+               r"|cannot load |invalid module format"),
+    ("taint", r"taint(s|ing) kernel"),
+    ("stack trace", r"Call Trace:"),
+)]
+
+# The only complaints that are expected: our modules are not the distribution's.
+EXPECTED = re.compile(
+    r"(ttm_move|vttm): (loading out-of-tree module taints kernel\."
+    r"|module verification failed: signature and/or required key missing"
+    r" - tainting kernel)")
+
+STAMP = re.compile(r"^(<\d+>)?(\[\s*\d+\.\d+\](\[\s*[CT]\d+\])?\s*)?")
+BEGIN = "------------[ cut here ]------------"
+END = "---[ end trace"
+
+# How far a stack trace may be from the complaint that it belongs to.
+TRACE_LINES = 60
+
+
+def message(line: str) -> str:
+    """The line without the console's stamps and line ending."""
+    return STAMP.sub("", line.rstrip("\r\n"), count=1)
+
+
+def classify(text: str) -> str:
+    """The kind of complaint in a message; empty where there is none."""
+    if EXPECTED.fullmatch(text):
+        return ""
+    return next((kind for kind, pattern in PATTERNS if pattern.search(text)), "")
+
+
+def scan(lines: Iterable[str]) -> List[Finding]:
+    """All complaints. A block from "cut here" to "end trace" counts once, and so
+    does a complaint together with the stack trace that follows it."""
+    found: List[Finding] = []
+    in_block = block_counted = False
+    for number, line in enumerate(lines, 1):
+        text = message(line)
+        if text.startswith((BEGIN, END)):
+            in_block, block_counted = text.startswith(BEGIN), False
+            continue
+        kind = classify(text)
+        if not kind or (in_block and block_counted):
+            continue
+        if kind == "stack trace" and found and number - found[-1].line < TRACE_LINES:
+            continue
+        block_counted = in_block
+        found.append(Finding(kind, number, text))
+    return found
+
+
+def scan_file(path: str) -> List[Finding]:
+    """All complaints in the log at path."""
+    with open(path, encoding="utf-8", errors="replace") as log:
+        return scan(log)
+
+
+def main(paths: List[str]) -> int:
+    if not paths or paths[0] in ("-h", "--help"):
+        print(__doc__.strip(), file=sys.stdout if paths else sys.stderr)
+        return 0 if paths else 2
+    status = 0
+    for path in paths:
+        try:
+            found = scan_file(path)
+        except OSError as error:
+            print(f"kernel_log.py: {path}: {error.strerror}: name the console's log",
+                  file=sys.stderr)
+            return 2
+        for finding in found:
+            print(f"{path}:{finding.line}: {finding.kind}: {finding.text}")
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
