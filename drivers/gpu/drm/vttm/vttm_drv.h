@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The virtual TTM device: what its files share.
+ */
+#ifndef _VTTM_DRV_H_
+#define _VTTM_DRV_H_
+
+#include <linux/io-mapping.h>
+#include <linux/mutex.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_ioctl.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_move.h>
+#include <drm/ttm/ttm_placement.h>
+#include <uapi/drm/vttm_drm.h>
+
+#include "../ttm/move/ttm_move_compat.h"
+
+struct drm_file;
+
+/**
+ * struct vttm_vram - manager of video memory on top of the buddy allocator
+ * @man: TTM's part
+ * @mm: the allocator
+ * @lock: guards @mm
+ * @piece_bytes: largest contiguous piece given out, 0 for no limit
+ */
+struct vttm_vram {
+	struct ttm_resource_manager man;
+	struct gpu_buddy mm;
+	struct mutex lock; /* mm */
+	u64 piece_bytes;
+};
+
+/**
+ * struct vttm_vram_res - a piece of video memory given out by &struct vttm_vram
+ * @base: TTM's part
+ * @blocks: buddy blocks, in the order of the object's bytes
+ * @linear: mapping that makes the blocks look contiguous, for TTM's own memcpy
+ */
+struct vttm_vram_res {
+	struct ttm_resource base;
+	struct list_head blocks;
+	void *linear;
+};
+
+/**
+ * struct vttm_device - a virtual TTM device
+ * @drm: base
+ * @bdev: TTM device
+ * @mdev: move worker
+ * @aperture: the CPU's view of video memory
+ * @iomap: video memory in a BAR, mapped write-combined
+ * @bar: bus address of video memory in a BAR, 0 if it is RAM
+ * @ram: video memory in RAM
+ * @vram_bytes: size of video memory
+ * @vram: manager of video memory, unless the range manager does that
+ * @use_buddy: @vram is in use
+ */
+struct vttm_device {
+	struct drm_device drm;
+	struct ttm_device bdev;
+	struct ttm_move_device mdev;
+	struct ttm_move_aperture aperture;
+	struct io_mapping iomap;
+	resource_size_t bar;
+	void *ram;
+	u64 vram_bytes;
+	struct vttm_vram vram;
+	bool use_buddy;
+};
+
+/**
+ * struct vttm_object - an object
+ * @bo: base
+ * @placements: what user space created it for, a set of VTTM_PLACE_*
+ * @timeline: its moves signal in order
+ * @move_flags: of the move ioctl that is in progress; guarded by the reservation
+ * @in_fence: what user space made a move wait for, last; guarded by the
+ *	reservation
+ */
+struct vttm_object {
+	struct ttm_buffer_object bo;
+	u32 placements;
+	struct ttm_move_timeline *timeline;
+	u32 move_flags;
+	struct dma_fence *in_fence;
+};
+
+static inline struct vttm_device *vttm_from_drm(struct drm_device *drm)
+{
+	return container_of(drm, struct vttm_device, drm);
+}
+
+static inline struct vttm_device *vttm_from_bdev(struct ttm_device *bdev)
+{
+	return container_of(bdev, struct vttm_device, bdev);
+}
+
+static inline struct vttm_object *vttm_from_bo(struct ttm_buffer_object *bo)
+{
+	return container_of(bo, struct vttm_object, bo);
+}
+
+static inline struct vttm_object *vttm_from_gem(struct drm_gem_object *gem)
+{
+	return container_of(gem, struct vttm_object, bo.base);
+}
+
+/* vttm_drv.c */
+bool vttm_moves_are_sync(void);
+
+/* vttm_ioctl.c */
+#define VTTM_NUM_IOCTLS		(DRM_VTTM_OBJECT_INFO + 1)
+extern const struct drm_ioctl_desc vttm_ioctls[VTTM_NUM_IOCTLS];
+
+/* vttm_object.c */
+struct vttm_object *vttm_object_create(struct vttm_device *vdev, u64 size,
+				       u32 placements);
+struct drm_gem_object *
+vttm_object_import(struct drm_device *drm, struct dma_buf_attachment *attach,
+		   struct sg_table *st);
+bool vttm_bo_is_object(const struct ttm_buffer_object *bo);
+int vttm_object_validate(struct vttm_object *obj, u32 placement,
+			 struct ttm_operation_ctx *ctx);
+u32 vttm_object_placement(const struct vttm_object *obj);
+
+/* vttm_ttm.c */
+int vttm_ttm_init(struct vttm_device *vdev, bool use_buddy, u64 piece_bytes);
+int vttm_wait_moves(struct ttm_buffer_object *bo);
+int vttm_init_mem(struct ttm_move_device *mdev, struct ttm_buffer_object *bo,
+		  struct ttm_resource *res, struct ttm_move_mem *mem);
+
+/* vttm_vram.c */
+int vttm_vram_init(struct vttm_device *vdev, u64 piece_bytes);
+void vttm_vram_fini(struct vttm_device *vdev);
+struct vttm_vram_res *vttm_vram_res(struct vttm_device *vdev,
+				    struct ttm_resource *res);
+u64 vttm_vram_offset(struct vttm_device *vdev, struct ttm_resource *res,
+		     u64 offset);
+unsigned int vttm_vram_num_runs(struct vttm_device *vdev,
+				struct ttm_resource *res);
+
+#endif
