@@ -295,7 +295,8 @@ struct ttm_move_device {
 };
 
 int ttm_move_device_init(struct ttm_move_device *mdev, struct ttm_device *bdev,
-			 const struct ttm_move_ops *ops, void *priv);
+			 const char *name, const struct ttm_move_ops *ops,
+			 void *priv);
 void ttm_move_device_fini(struct ttm_move_device *mdev);
 void ttm_move_device_flush(struct ttm_move_device *mdev);
 void ttm_move_device_stats(struct ttm_move_device *mdev,

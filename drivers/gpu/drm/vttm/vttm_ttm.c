@@ -346,8 +346,8 @@ int vttm_ttm_init(struct vttm_device *vdev, bool use_buddy, u64 piece_bytes)
 	if (ret)
 		return ret;
 
-	ret = ttm_move_device_init(&vdev->mdev, &vdev->bdev, &vttm_move_ops,
-				   vdev);
+	ret = ttm_move_device_init(&vdev->mdev, &vdev->bdev, dev_name(drm->dev),
+				   &vttm_move_ops, vdev);
 	if (ret)
 		return ret;
 	ret = drmm_add_action_or_reset(drm, vttm_mdev_fini, NULL);

@@ -44,12 +44,22 @@ static int ttm_move_device_create_timelines(struct ttm_move_device *mdev)
 /*
  * The copies have a queue of their own: a rescuer guarantees progress when
  * reclaim waits for one of the fences, and nothing on that queue ever waits.
+ * Each copy keeps a CPU busy: leave one to those who ask for moves, who would
+ * otherwise be blocked by want of a CPU instead. WQ_SYSFS lets the administrator
+ * choose the CPUs and the priority.
+ *
  * Release may sleep on anything, so it must not share the queue's rescuer.
  */
-static int ttm_move_device_create_queues(struct ttm_move_device *mdev)
+static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
+					 const char *name)
 {
-	mdev->wq = alloc_workqueue("ttm_move", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	mdev->release_wq = alloc_workqueue("ttm_move_release", WQ_UNBOUND, 0);
+	unsigned int max_active = max(num_online_cpus(), 2u) - 1;
+
+	mdev->wq = alloc_workqueue("ttm_move_%s",
+				   WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
+				   max_active, name);
+	mdev->release_wq = alloc_workqueue("ttm_move_release_%s", WQ_UNBOUND, 0,
+					   name);
 	return mdev->wq && mdev->release_wq ? 0 : -ENOMEM;
 }
 
@@ -65,6 +75,7 @@ static void ttm_move_device_destroy_queues(struct ttm_move_device *mdev)
  * ttm_move_device_init() - set up the move worker of a TTM device
  * @mdev: the worker, embedded in the driver's device
  * @bdev: the TTM device
+ * @name: tells the worker from others, such as dev_name(); copied
  * @ops: the driver's hooks; must outlive @mdev; may be NULL
  * @priv: for the driver's use in its hooks
  *
@@ -74,7 +85,8 @@ static void ttm_move_device_destroy_queues(struct ttm_move_device *mdev)
  * Return: 0, or -ENOMEM; then nothing is held.
  */
 int ttm_move_device_init(struct ttm_move_device *mdev, struct ttm_device *bdev,
-			 const struct ttm_move_ops *ops, void *priv)
+			 const char *name, const struct ttm_move_ops *ops,
+			 void *priv)
 {
 	static const struct ttm_move_ops no_ops;
 	int ret;
@@ -88,7 +100,7 @@ int ttm_move_device_init(struct ttm_move_device *mdev, struct ttm_device *bdev,
 	init_waitqueue_head(&mdev->wait);
 
 	ret = ttm_move_device_create_timelines(mdev) ?:
-	      ttm_move_device_create_queues(mdev);
+	      ttm_move_device_create_queues(mdev, name);
 	if (ret) {
 		ttm_move_device_destroy_queues(mdev);
 		ttm_move_device_put_timelines(mdev);
