@@ -12,10 +12,10 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include <drm/ttm/ttm_move_compat.h>
 #include <drm/ttm/ttm_resource.h>
 
 struct dentry;
-struct gpu_buddy;
 struct io_mapping;
 struct sg_table;
 struct ttm_buffer_object;
@@ -36,7 +36,8 @@ struct ttm_tt;
  *	a virtual machine, where the hypervisor would have to emulate them if they
  *	hit an emulated device. The driver knows; when in doubt leave it false.
  *
- * Copied by value. The mapping must live until ttm_move_device_fini().
+ * Copied by value. The mapping must live until a ttm_move_device_flush() after
+ * the last move of the device.
  */
 struct ttm_move_aperture {
 	struct io_mapping *iomap;
@@ -212,7 +213,9 @@ struct ttm_move_ops {
 	 * @init_mem: describe @res, which is not system memory, in @mem with one
 	 * of the ttm_move_mem_init functions. Called with the object's
 	 * reservation held; @mem may point into @res. Without this hook @res
-	 * must be linear, and is reached through &struct ttm_resource.bus.
+	 * must be linear, and is reached through &struct ttm_resource.bus; a
+	 * driver with &ttm_device_funcs.io_mem_free needs the hook, since TTM
+	 * may call that while the copy is in flight.
 	 */
 	int (*init_mem)(struct ttm_move_device *mdev,
 			struct ttm_buffer_object *bo, struct ttm_resource *res,
@@ -225,24 +228,32 @@ struct ttm_move_ops {
 	struct ttm_move_timeline *(*timeline)(struct ttm_buffer_object *bo);
 
 	/**
+	 * @dependency: a fence that a move of @bo has to wait for besides those
+	 * in its reservation; borrowed, for the duration of the move's call. NULL
+	 * if there is none.
+	 */
+	struct dma_fence *(*dependency)(struct ttm_buffer_object *bo);
+
+	/**
 	 * @prepare: called before a job is armed, may sleep and allocate: take
-	 * what the copy needs (runtime PM, references). An error means that the
-	 * job cannot be had: nothing may be held then, and the move is done
-	 * synchronously.
+	 * what the copy needs (runtime PM, references). The job knows its object,
+	 * but not yet its memory. An error means that the job cannot be had:
+	 * nothing may be held then, and the move is done synchronously.
 	 */
 	int (*prepare)(struct ttm_move_job *job);
 
 	/**
 	 * @begin: called by the worker right before it touches memory, inside
-	 * the signalling section. An error forbids the copy: the destination is
-	 * cleared instead, and the fence carries the error.
+	 * the signalling section. A negative errno forbids the copy: the
+	 * destination is cleared instead, and the fence carries the error.
 	 */
 	int (*begin)(struct ttm_move_job *job);
 
 	/**
 	 * @retired: called once for each job that @prepare accepted, in process
-	 * context and outside the signalling section, after its fence signalled,
-	 * or after the job was dropped unarmed. May sleep.
+	 * context and outside the signalling section, after its fence signalled.
+	 * Also for a job that is dropped unarmed, then with the object's
+	 * reservation held: the hook must not lock it. May sleep.
 	 */
 	void (*retired)(struct ttm_move_job *job);
 };
@@ -375,6 +386,8 @@ struct ttm_move_dep {
  * @inline_deps: space for the usual number of dependencies
  * @num_deps: length of @deps
  * @max_deps: capacity of @deps
+ * @foreign: waits, directly or behind other jobs, for a fence of somebody else,
+ *	on which the worker has no hold
  * @prepared: the driver's prepare hook has accepted the job
  * @work: the copy
  * @release_work: release where that may sleep
@@ -404,6 +417,7 @@ struct ttm_move_job {
 	struct ttm_move_dep inline_deps[TTM_MOVE_INLINE_DEPS];
 	unsigned int num_deps;
 	unsigned int max_deps;
+	bool foreign;
 	bool prepared;
 	struct work_struct work;
 	struct work_struct release_work;
@@ -426,7 +440,11 @@ int ttm_move_job_prepare(struct ttm_move_job *job);
 struct dma_fence *ttm_move_job_arm(struct ttm_move_job *job);
 void ttm_move_job_drop(struct ttm_move_job *job);
 struct ttm_move_job *ttm_move_job_from_fence(struct dma_fence *fence);
+bool ttm_move_fence_is_foreign(struct dma_fence *fence);
 
+bool ttm_move_bo_is_held_up(struct ttm_buffer_object *bo);
+int ttm_move_bo_wait(struct ttm_move_device *mdev, struct ttm_buffer_object *bo,
+		     struct ttm_operation_ctx *ctx);
 int ttm_bo_move_memcpy_async(struct ttm_move_device *mdev,
 			     struct ttm_buffer_object *bo, bool evict,
 			     struct ttm_operation_ctx *ctx,

@@ -15,9 +15,9 @@ extern "C" {
  * DOC: vttm ioctls
  *
  * All ioctls may be issued on the render node. Every ioctl first checks its
- * whole argument and only then acts: an ioctl that returns an error has moved
- * nothing and keeps no reference. Members called @pad, and reserved flags, must
- * be zero.
+ * whole argument and only then acts: unless its text says otherwise, an ioctl
+ * that returns an error has moved nothing and keeps no reference. Members called
+ * @pad, and reserved flags, must be zero.
  *
  * Errors that every ioctl may return, besides those named with its structure:
  *
@@ -129,15 +129,20 @@ struct drm_vttm_mmap_offset {
  * @out_point: in: point to add to @out_syncobj if that is a timeline, otherwise 0
  *
  * Returns as soon as the move is queued. The fence signals when the object's
- * bytes are where they belong, and at once where nothing was to be moved. Moves
- * of one object happen in the order of the calls. Objects evicted to make room
- * are moved as the module's parameter "sync" says, whatever @flags say.
+ * bytes are where they belong and @in_syncobj's fence has signalled, also where
+ * nothing was to be moved. It carries an error if the copy failed; the object
+ * then reads as zeroes. Moves of one object happen in the order of the calls.
+ * Objects evicted to make room are moved as the module's parameter "sync" says,
+ * whatever @flags say. An object whose move waits for a fence that is not of this
+ * device's moves is not evicted until that has signalled.
  *
  * Errors: EINVAL for a @placement that is not exactly one or that the object was
  * not created for, for VTTM_MOVE_SYNC together with VTTM_MOVE_ASYNC, for a point
  * without a syncobj, for an @in_syncobj or @in_point without a fence, and for an
  * @out_point that is not beyond the last point of @out_syncobj; ENOENT for an
- * unknown syncobj; EBUSY for an object that another device has mapped.
+ * unknown syncobj; E2BIG for an object larger than video memory; EBUSY for an
+ * object that another device has mapped. With VTTM_MOVE_WAIT, EIO if the copy
+ * failed, and EINTR while the move goes on.
  */
 struct drm_vttm_move {
 	__u32 handle;
@@ -154,11 +159,10 @@ struct drm_vttm_move {
  * struct drm_vttm_wait - wait for an object's moves (DRM_IOCTL_VTTM_WAIT)
  * @handle: in: the object
  * @flags: in: must be zero
- * @timeout_ns: in: how long to wait at most, in nanoseconds from now; 0 only
- *	looks, a negative value waits for as long as it takes
+ * @timeout_ns: in: until when to wait, in nanoseconds of CLOCK_MONOTONIC, so that
+ *	an interrupted call can be made again; a time that is past only looks
  *
- * Errors: ETIME when the time is over; EIO when a move of this object failed,
- * and the object's bytes have become zeroes.
+ * Errors: ETIME when the time is over.
  */
 struct drm_vttm_wait {
 	__u32 handle;

@@ -81,6 +81,11 @@ static int vttm_check_params(struct device *dev)
 			vttm_param_manager);
 		return -EINVAL;
 	}
+	if (vttm_param_vram_mb > SIZE_MAX / SZ_1M) {
+		dev_err(dev, "vram_mb=%u is more than can be addressed\n",
+			vttm_param_vram_mb);
+		return -EINVAL;
+	}
 	if (!IS_ALIGNED(vttm_param_piece_kb, PAGE_SIZE / SZ_1K)) {
 		dev_err(dev, "piece_kb=%u is no multiple of %lu\n",
 			vttm_param_piece_kb, PAGE_SIZE / SZ_1K);
@@ -200,7 +205,8 @@ static int vttm_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 			bar);
 		return -ENODEV;
 	}
-	ret = pcim_enable_device(pdev);
+	ret = pcim_enable_device(pdev) ?:
+	      dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
 	if (ret)
 		return ret;
 

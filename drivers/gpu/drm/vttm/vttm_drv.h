@@ -16,8 +16,7 @@
 #include <drm/ttm/ttm_placement.h>
 #include <uapi/drm/vttm_drm.h>
 
-#include "../ttm/move/ttm_move_compat.h"
-
+struct dma_buf;
 struct drm_file;
 
 /**
@@ -78,8 +77,9 @@ struct vttm_device {
  * @placements: what user space created it for, a set of VTTM_PLACE_*
  * @timeline: its moves signal in order
  * @move_flags: of the move ioctl that is in progress; guarded by the reservation
- * @in_fence: what user space made a move wait for, last; guarded by the
- *	reservation
+ * @in_fence: what user space makes that move wait for; borrowed from the ioctl
+ *	that is in progress, guarded by the reservation
+ * @dmabuf: what the object was imported from; its reservation is the object's
  */
 struct vttm_object {
 	struct ttm_buffer_object bo;
@@ -87,6 +87,7 @@ struct vttm_object {
 	struct ttm_move_timeline *timeline;
 	u32 move_flags;
 	struct dma_fence *in_fence;
+	struct dma_buf *dmabuf;
 };
 
 static inline struct vttm_device *vttm_from_drm(struct drm_device *drm)
@@ -122,7 +123,6 @@ struct vttm_object *vttm_object_create(struct vttm_device *vdev, u64 size,
 struct drm_gem_object *
 vttm_object_import(struct drm_device *drm, struct dma_buf_attachment *attach,
 		   struct sg_table *st);
-bool vttm_bo_is_object(const struct ttm_buffer_object *bo);
 int vttm_object_validate(struct vttm_object *obj, u32 placement,
 			 struct ttm_operation_ctx *ctx);
 u32 vttm_object_placement(const struct vttm_object *obj);

@@ -3,12 +3,12 @@
  * The ioctls. Each one checks its whole argument first, and acts only then.
  */
 #include <linux/dma-fence-chain.h>
-#include <linux/dma-fence-unwrap.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_syncobj.h>
+#include <drm/drm_utils.h>
 
 #include "vttm_drv.h"
 
@@ -56,7 +56,7 @@ static u64 vttm_largest(const struct vttm_device *vdev, u32 placements)
 		bytes = vdev->vram_bytes;
 	if (placements & VTTM_PLACE_SYSTEM)
 		bytes = max(bytes, (u64)totalram_pages() << PAGE_SHIFT);
-	return bytes;
+	return min_t(u64, bytes, SIZE_MAX & PAGE_MASK);
 }
 
 static int vttm_create_check(const struct vttm_device *vdev,
@@ -166,6 +166,21 @@ static int vttm_move_sync_init_out(struct vttm_move_sync *sync,
 	return sync->chain ? 0 : -ENOMEM;
 }
 
+static int vttm_move_sync_init_in(struct vttm_move_sync *sync,
+				  struct drm_file *file,
+				  const struct drm_vttm_move *args)
+{
+	struct dma_fence *fence;
+	int ret;
+
+	ret = drm_syncobj_find_fence(file, args->in_syncobj, args->in_point, 0,
+				     &fence);
+	/* On failure it leaves a pointer behind that is not ours. */
+	if (!ret)
+		sync->in_fence = fence;
+	return ret;
+}
+
 static int vttm_move_sync_init(struct vttm_move_sync *sync,
 			       struct drm_file *file,
 			       const struct drm_vttm_move *args)
@@ -174,9 +189,7 @@ static int vttm_move_sync_init(struct vttm_move_sync *sync,
 
 	memset(sync, 0, sizeof(*sync));
 	if (args->in_syncobj)
-		ret = drm_syncobj_find_fence(file, args->in_syncobj,
-					     args->in_point, 0,
-					     &sync->in_fence);
+		ret = vttm_move_sync_init_in(sync, file, args);
 	if (!ret && args->out_syncobj)
 		ret = vttm_move_sync_init_out(sync, file, args);
 	if (ret)
@@ -198,33 +211,7 @@ static void vttm_move_sync_signal(struct vttm_move_sync *sync,
 	sync->chain = NULL;
 }
 
-/*
- * The object is in use until the fence signals: so its moves wait for that, on
- * whichever path they are made, while a fault need not.
- */
-static int vttm_object_add_in_fence(struct vttm_object *obj,
-				    struct dma_fence *in_fence)
-{
-	struct dma_resv *resv = obj->bo.base.resv;
-	struct dma_fence_unwrap iter;
-	struct dma_fence *fence;
-	unsigned int num = 0;
-	int ret;
-
-	dma_fence_unwrap_for_each(fence, &iter, in_fence)
-		num++;
-	ret = dma_resv_reserve_fences(resv, max(num, 1u));
-	if (ret)
-		return ret;
-
-	dma_fence_unwrap_for_each(fence, &iter, in_fence)
-		dma_resv_add_fence(resv, fence, DMA_RESV_USAGE_BOOKKEEP);
-	dma_fence_put(obj->in_fence);
-	obj->in_fence = dma_fence_get(in_fence);
-	return 0;
-}
-
-/* The fence of the move that was just queued, if it was queued. */
+/* The fence of the move that was just made; if it was made at once, a stub. */
 static struct dma_fence *vttm_object_own_fence(struct vttm_object *obj)
 {
 	struct dma_resv_iter cursor;
@@ -234,22 +221,29 @@ static struct dma_fence *vttm_object_own_fence(struct vttm_object *obj)
 				DMA_RESV_USAGE_KERNEL, fence)
 		if (fence->context == obj->timeline->context)
 			return dma_fence_get(fence);
-	return NULL;
+	return dma_fence_get_stub();
 }
 
-/*
- * A fence for all that has been asked of the object. It cannot fail: the move
- * has happened.
- */
-static struct dma_fence *vttm_object_fence(struct vttm_object *obj)
+/* Nothing is to be moved: a fence for the moves before, and for the in-fence. */
+static struct dma_fence *vttm_object_pass_on(struct vttm_object *obj,
+					     struct dma_fence *in_fence)
 {
+	struct vttm_device *vdev = vttm_from_bdev(obj->bo.bdev);
 	struct dma_resv *resv = obj->bo.base.resv;
-	struct dma_fence *fence = NULL;
+	struct ttm_move_job *job;
 
-	if (dma_resv_get_singleton(resv, DMA_RESV_USAGE_BOOKKEEP, &fence))
-		dma_resv_wait_timeout(resv, DMA_RESV_USAGE_BOOKKEEP, false,
-				      MAX_SCHEDULE_TIMEOUT);
-	return fence ?: dma_fence_get_stub();
+	if (!in_fence && dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL))
+		return dma_fence_get_stub();
+
+	job = ttm_move_job_create(&vdev->mdev, NULL);
+	if (!job)
+		return ERR_PTR(-ENOMEM);
+	if (ttm_move_job_add_resv(job, resv, DMA_RESV_USAGE_KERNEL) ||
+	    ttm_move_job_add_dependency(job, in_fence)) {
+		ttm_move_job_drop(job);
+		return ERR_PTR(-ENOMEM);
+	}
+	return ttm_move_job_arm(job);
 }
 
 /* The reservation is held. */
@@ -258,27 +252,19 @@ static struct dma_fence *vttm_object_move(struct vttm_object *obj,
 					  struct dma_fence *in_fence)
 {
 	struct ttm_operation_ctx ctx = { .interruptible = true };
-	struct ttm_resource *before = obj->bo.resource;
-	struct dma_fence *fence = NULL;
-	int ret = 0;
+	int ret;
 
 	if (obj->bo.pin_count)
 		return ERR_PTR(-EBUSY);
-
-	if (in_fence)
-		ret = vttm_object_add_in_fence(obj, in_fence);
-	if (ret)
-		return ERR_PTR(ret);
+	if (vttm_object_placement(obj) == args->placement)
+		return vttm_object_pass_on(obj, in_fence);
 
 	obj->move_flags = args->flags;
+	obj->in_fence = in_fence;
 	ret = vttm_object_validate(obj, args->placement, &ctx);
+	obj->in_fence = NULL;
 	obj->move_flags = 0;
-	if (ret)
-		return ERR_PTR(ret);
-
-	if (obj->bo.resource != before)
-		fence = vttm_object_own_fence(obj);
-	return fence ?: vttm_object_fence(obj);
+	return ret ? ERR_PTR(ret) : vttm_object_own_fence(obj);
 }
 
 static int vttm_move_check(const struct drm_vttm_move *args)
@@ -298,12 +284,31 @@ static int vttm_move_check(const struct drm_vttm_move *args)
 	return 0;
 }
 
+/* TTM would evict everybody else before it found out. */
+static int vttm_move_check_object(const struct vttm_device *vdev,
+				  const struct vttm_object *obj,
+				  const struct drm_vttm_move *args)
+{
+	if (args->placement & ~obj->placements)
+		return -EINVAL;
+	if (args->placement == VTTM_PLACE_VRAM &&
+	    obj->bo.base.size > vdev->vram_bytes)
+		return -E2BIG;
+	return 0;
+}
+
+static int vttm_wait_fence(struct dma_fence *fence)
+{
+	return dma_fence_wait(fence, true) ?:
+	       (dma_fence_get_status(fence) < 0 ? -EIO : 0);
+}
+
 static int vttm_move_locked(struct vttm_object *obj,
 			    const struct drm_vttm_move *args,
 			    struct vttm_move_sync *sync)
 {
 	struct dma_fence *fence;
-	long ret;
+	int ret;
 
 	ret = ttm_bo_reserve(&obj->bo, true, false, NULL);
 	if (ret)
@@ -317,8 +322,9 @@ static int vttm_move_locked(struct vttm_object *obj,
 	 * A wait that is interrupted is begun again by the same call, which must
 	 * find the syncobj as it was.
 	 */
-	ret = args->flags & VTTM_MOVE_WAIT ? dma_fence_wait(fence, true) : 0;
-	if (!ret)
+	if (args->flags & VTTM_MOVE_WAIT)
+		ret = vttm_wait_fence(fence);
+	if (ret != -ERESTARTSYS)
 		vttm_move_sync_signal(sync, fence);
 	dma_fence_put(fence);
 	return ret;
@@ -339,7 +345,7 @@ static int vttm_move_ioctl(struct drm_device *drm, void *data,
 	if (!obj)
 		return -ENOENT;
 
-	ret = args->placement & ~obj->placements ? -EINVAL : 0;
+	ret = vttm_move_check_object(vttm_from_drm(drm), obj, args);
 	if (!ret)
 		ret = vttm_move_sync_init(&sync, file, args);
 	if (!ret) {
@@ -351,41 +357,6 @@ static int vttm_move_ioctl(struct drm_device *drm, void *data,
 }
 
 /* Wait */
-
-static unsigned long vttm_timeout(s64 ns)
-{
-	if (ns < 0)
-		return MAX_SCHEDULE_TIMEOUT;
-	/* At least as long as asked for. */
-	return ns ? min_t(u64, nsecs_to_jiffies64(ns) + 1,
-			  MAX_SCHEDULE_TIMEOUT - 1) : 0;
-}
-
-/* Only a move of this object made zeroes of its bytes, not an eviction before. */
-static bool vttm_fence_is_failed_move(struct dma_fence *fence,
-				      const struct vttm_object *obj)
-{
-	struct ttm_move_job *job = ttm_move_job_from_fence(fence);
-
-	return job && job->bo == &obj->bo && dma_fence_get_status(fence) < 0;
-}
-
-static int vttm_object_error(struct vttm_object *obj)
-{
-	struct dma_resv_iter cursor;
-	struct dma_fence *fence;
-	int ret;
-
-	ret = ttm_bo_reserve(&obj->bo, true, false, NULL);
-	if (ret)
-		return ret;
-	dma_resv_for_each_fence(&cursor, obj->bo.base.resv,
-				DMA_RESV_USAGE_KERNEL, fence)
-		if (vttm_fence_is_failed_move(fence, obj))
-			ret = -EIO;
-	ttm_bo_unreserve(&obj->bo);
-	return ret;
-}
 
 static int vttm_wait_ioctl(struct drm_device *drm, void *data,
 			   struct drm_file *file)
@@ -401,13 +372,12 @@ static int vttm_wait_ioctl(struct drm_device *drm, void *data,
 		return -ENOENT;
 
 	ret = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_KERNEL,
-				    true, vttm_timeout(args->timeout_ns));
-	if (!ret)
-		ret = -ETIME;
-	else if (ret > 0)
-		ret = vttm_object_error(obj);
+				    true,
+				    drm_timeout_abs_to_jiffies(args->timeout_ns));
 	vttm_put(obj);
-	return ret;
+	if (ret < 0)
+		return ret;
+	return ret ? 0 : -ETIME;
 }
 
 static u32 vttm_object_flags(const struct vttm_object *obj)

@@ -24,14 +24,9 @@ static void vttm_object_destroy(struct ttm_buffer_object *bo)
 		drm_prime_gem_destroy(&bo->base, bo->sg);
 	drm_gem_object_release(&bo->base);
 	ttm_move_timeline_put(obj->timeline);
-	dma_fence_put(obj->in_fence);
+	if (obj->dmabuf)
+		dma_buf_put(obj->dmabuf);
 	kfree(obj);
-}
-
-/* TTM's ghosts carry the old memory of an object, and nothing of this driver. */
-bool vttm_bo_is_object(const struct ttm_buffer_object *bo)
-{
-	return bo->destroy == vttm_object_destroy;
 }
 
 u32 vttm_object_placement(const struct vttm_object *obj)
@@ -190,13 +185,21 @@ static const struct vm_operations_struct vttm_vm_ops = {
 	.access = vttm_vm_access,
 };
 
+static int vttm_mmap_release(struct inode *inode, struct file *file)
+{
+	drm_dev_put(file->private_data);
+	return 0;
+}
+
 static const struct file_operations vttm_mmap_fops = {
 	.owner = THIS_MODULE,
+	.release = vttm_mmap_release,
 };
 
 /*
  * A mapping made through the dma-buf's own file would not be found, and zapped,
- * when the object moves: hang it on the device's address space.
+ * when the object moves: hang it on the device's address space. The new file keeps
+ * the device, as the dma-buf's did.
  */
 static int vttm_adopt_mapping(struct drm_device *drm,
 			      struct vm_area_struct *vma)
@@ -206,9 +209,10 @@ static int vttm_adopt_mapping(struct drm_device *drm,
 	if (vma->vm_file->f_mapping == drm->anon_inode->i_mapping)
 		return 0;
 
-	file = anon_inode_getfile("vttm", &vttm_mmap_fops, NULL, O_RDWR);
+	file = anon_inode_getfile("vttm", &vttm_mmap_fops, drm, O_RDWR);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	drm_dev_get(drm);
 	file->f_mapping = drm->anon_inode->i_mapping;
 	vma_set_file(vma, file);
 	fput(file);
@@ -223,7 +227,7 @@ static int vttm_mmap_imported(struct drm_gem_object *gem,
 
 	vma->vm_private_data = NULL;
 	vma->vm_ops = NULL;
-	ret = dma_buf_mmap(gem->dma_buf, vma, 0);
+	ret = dma_buf_mmap(gem->import_attach->dmabuf, vma, 0);
 	if (!ret)
 		drm_gem_object_put(gem);
 	return ret;
@@ -325,6 +329,9 @@ vttm_object_import(struct drm_device *drm, struct dma_buf_attachment *attach,
 	if (!obj)
 		return ERR_PTR(-ENOMEM);
 
+	/* TTM may use the reservation even after a failure. */
+	get_dma_buf(attach->dmabuf);
+	obj->dmabuf = attach->dmabuf;
 	dma_resv_lock(resv, NULL);
 	ret = vttm_object_init(obj, vdev, ttm_bo_type_sg, st, resv);
 	dma_resv_unlock(resv);

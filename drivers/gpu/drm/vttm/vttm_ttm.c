@@ -126,43 +126,60 @@ static struct ttm_move_timeline *vttm_timeline(struct ttm_buffer_object *bo)
 	return vttm_from_bo(bo)->timeline;
 }
 
+static struct dma_fence *vttm_dependency(struct ttm_buffer_object *bo)
+{
+	return vttm_from_bo(bo)->in_fence;
+}
+
 static const struct ttm_move_ops vttm_move_ops = {
+	.dependency = vttm_dependency,
 	.init_mem = vttm_init_mem,
 	.timeline = vttm_timeline,
 };
 
 /* Moves by TTM's own memcpy, which wants contiguous memory */
 
-static void *vttm_vmap(struct vttm_device *vdev, struct ttm_resource *res,
-		       unsigned long *pfns, unsigned int num)
+static void *vttm_vmap_bar(struct vttm_device *vdev, struct ttm_resource *res,
+			   unsigned int num)
 {
-	struct page **pages = (struct page **)pfns;
+	unsigned long *pfns = kvmalloc_array(num, sizeof(*pfns), GFP_KERNEL);
+	void *linear = NULL;
 	unsigned int i;
 
-	for (i = 0; i < num; i++)
+	for (i = 0; pfns && i < num; i++)
 		pfns[i] = vttm_vram_pfn(vdev, res, (u64)i << PAGE_SHIFT);
-	if (!vdev->ram)
-		return vmap_pfn(pfns, num, vdev->iomap.prot);
+	if (pfns)
+		linear = vmap_pfn(pfns, num, vdev->iomap.prot);
+	kvfree(pfns);
+	return linear;
+}
 
-	for (i = 0; i < num; i++)
-		pages[i] = pfn_to_page(pfns[i]);
-	return vmap(pages, num, VM_MAP, PAGE_KERNEL);
+static void *vttm_vmap_ram(struct vttm_device *vdev, struct ttm_resource *res,
+			   unsigned int num)
+{
+	struct page **pages = kvmalloc_array(num, sizeof(*pages), GFP_KERNEL);
+	void *linear = NULL;
+	unsigned int i;
+
+	for (i = 0; pages && i < num; i++)
+		pages[i] = pfn_to_page(vttm_vram_pfn(vdev, res,
+						     (u64)i << PAGE_SHIFT));
+	if (pages)
+		linear = vmap(pages, num, VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
+	return linear;
 }
 
 static int vttm_map_linear(struct vttm_device *vdev, struct ttm_resource *res)
 {
 	struct vttm_vram_res *vres = vttm_vram_res(vdev, res);
 	unsigned int num = PFN_UP(res->size);
-	unsigned long *pfns;
 
 	if (!vres || vttm_vram_num_runs(vdev, res) == 1)
 		return 0;
 
-	pfns = kvmalloc_array(num, sizeof(*pfns), GFP_KERNEL);
-	if (!pfns)
-		return -ENOMEM;
-	vres->linear = vttm_vmap(vdev, res, pfns, num);
-	kvfree(pfns);
+	vres->linear = vdev->ram ? vttm_vmap_ram(vdev, res, num) :
+				   vttm_vmap_bar(vdev, res, num);
 	if (!vres->linear)
 		return -ENOMEM;
 
@@ -180,21 +197,6 @@ static void vttm_unmap_linear(struct vttm_device *vdev,
 	res->bus.addr = NULL;
 }
 
-static int vttm_wait_idle(struct ttm_buffer_object *bo,
-			  struct ttm_operation_ctx *ctx)
-{
-	long ret;
-
-	if (ctx->no_wait_gpu)
-		return dma_resv_test_signaled(bo->base.resv,
-					      DMA_RESV_USAGE_BOOKKEEP) ?
-		       0 : -EBUSY;
-
-	ret = dma_resv_wait_timeout(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP,
-				    ctx->interruptible, MAX_SCHEDULE_TIMEOUT);
-	return ret < 0 ? ret : 0;
-}
-
 static int vttm_move_sync(struct vttm_device *vdev,
 			  struct ttm_buffer_object *bo,
 			  struct ttm_operation_ctx *ctx,
@@ -203,8 +205,8 @@ static int vttm_move_sync(struct vttm_device *vdev,
 	struct ttm_resource *src = bo->resource;
 	int ret;
 
-	ret = vttm_wait_idle(bo, ctx) ?: vttm_map_linear(vdev, src) ?:
-	      vttm_map_linear(vdev, dst) ?: ttm_bo_move_memcpy(bo, ctx, dst);
+	ret = ttm_move_bo_wait(&vdev->mdev, bo, ctx) ?:
+	      vttm_map_linear(vdev, src) ?: vttm_map_linear(vdev, dst) ?: ttm_bo_move_memcpy(bo, ctx, dst);
 	if (ret) {
 		vttm_unmap_linear(vdev, src);
 		vttm_unmap_linear(vdev, dst);
@@ -273,19 +275,14 @@ static void vttm_evict_flags(struct ttm_buffer_object *bo,
 }
 
 /*
- * Evictions of all clients signal in order. An object whose last move waits for a
- * fence of its client would hold them all up: let another one go.
+ * User space may bring fences of its own: one client's must not hold up the
+ * evictions of all others.
  */
 static bool vttm_eviction_valuable(struct ttm_buffer_object *bo,
 				   const struct ttm_place *place)
 {
-	struct dma_fence *fence = NULL;
-
-	if (vttm_bo_is_object(bo))
-		fence = vttm_from_bo(bo)->in_fence;
-	if (fence && !dma_fence_is_signaled(fence))
-		return false;
-	return ttm_bo_eviction_valuable(bo, place);
+	return !ttm_move_bo_is_held_up(bo) &&
+	       ttm_bo_eviction_valuable(bo, place);
 }
 
 static const struct ttm_device_funcs vttm_bdev_funcs = {
@@ -322,13 +319,16 @@ static void vttm_mdev_fini(struct drm_device *drm, void *unused)
 	ttm_move_device_fini(&vttm_from_drm(drm)->mdev);
 }
 
-/* TTM's ghosts still hold video memory until their delayed deletion has run. */
+/*
+ * TTM's ghosts still hold video memory until their delayed deletion has run, and
+ * that may have queued the deletion of the object itself.
+ */
 static void vttm_manager_fini(struct drm_device *drm, void *unused)
 {
 	struct vttm_device *vdev = vttm_from_drm(drm);
 
 	ttm_move_device_flush(&vdev->mdev);
-	flush_workqueue(vdev->bdev.wq);
+	drain_workqueue(vdev->bdev.wq);
 	vttm_vram_fini(vdev);
 }
 

@@ -41,6 +41,9 @@ static int vttm_vram_alloc_blocks(struct vttm_vram *vram, u64 bytes,
 	u64 n;
 
 	mutex_lock(&vram->lock);
+	/* TTM asks twice before it evicts: do not cut what cannot be had. */
+	if (bytes > vram->mm.avail)
+		ret = -ENOSPC;
 	for (; bytes && !ret; bytes -= n) {
 		n = vram->piece_bytes ? min(bytes, vram->piece_bytes) : bytes;
 		ret = vttm_vram_alloc_piece(vram, n, flags, blocks);
@@ -125,6 +128,7 @@ static void vttm_vram_fini_buddy(struct vttm_device *vdev)
 	struct vttm_vram *vram = &vdev->vram;
 
 	ttm_resource_manager_set_used(&vram->man, false);
+	WARN_ON(ttm_resource_manager_evict_all(&vdev->bdev, &vram->man));
 	ttm_set_driver_manager(&vdev->bdev, TTM_PL_VRAM, NULL);
 	ttm_resource_manager_cleanup(&vram->man);
 	gpu_buddy_fini(&vram->mm);

@@ -54,6 +54,8 @@ static int ttm_move_mem_init_bus(struct ttm_buffer_object *bo,
 	struct ttm_bus_placement *bus = &res->bus;
 	int ret;
 
+	if (funcs->io_mem_free)
+		return -EINVAL;
 	if (!bus->offset && !bus->addr && funcs->io_mem_reserve) {
 		ret = funcs->io_mem_reserve(bo->bdev, res);
 		if (ret)
@@ -121,7 +123,9 @@ static enum ttm_move_op ttm_move_choose_op(struct ttm_buffer_object *bo)
 {
 	struct ttm_tt *tt = bo->ttm;
 
-	if (!ttm_move_src_use_tt(bo) || (tt && ttm_tt_is_populated(tt)))
+	if (!ttm_move_src_use_tt(bo))
+		return TTM_MOVE_COPY;
+	if (bo->resource && tt && ttm_tt_is_populated(tt))
 		return TTM_MOVE_COPY;
 	if (tt && !(tt->page_flags & TTM_TT_FLAG_ZERO_ALLOC))
 		return TTM_MOVE_NONE;
@@ -151,29 +155,61 @@ static int ttm_move_plan_init(struct ttm_move_plan *plan,
 	return ret;
 }
 
-/* Neither bytes to move nor anybody to wait for. */
-static bool ttm_move_is_null(struct ttm_buffer_object *bo,
-			     const struct ttm_move_plan *plan)
+/* Synchronous: for want of memory for a job */
+
+static struct dma_fence *ttm_move_bo_dependency(struct ttm_move_device *mdev,
+						struct ttm_buffer_object *bo)
 {
-	return plan->op == TTM_MOVE_NONE &&
+	return mdev->ops->dependency ? mdev->ops->dependency(bo) : NULL;
+}
+
+static bool ttm_move_bo_is_idle(struct ttm_buffer_object *bo,
+				struct dma_fence *dependency)
+{
+	return (!dependency || dma_fence_is_signaled(dependency)) &&
 	       dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP);
 }
 
-/* Synchronous: for want of memory for a job */
-
-static int ttm_move_wait_idle(struct ttm_buffer_object *bo,
-			      struct ttm_operation_ctx *ctx)
+/**
+ * ttm_move_bo_wait() - wait for all that a move of an object has to wait for
+ * @mdev: the worker
+ * @bo: the object
+ * @ctx: may the call sleep interruptibly, and may it wait at all
+ *
+ * For a move that is made in the caller. Waits for as long as it takes, unlike
+ * ttm_bo_wait_ctx().
+ *
+ * Context: Process context. May sleep. The object's reservation is held.
+ * Return: 0, -ERESTARTSYS if interrupted, or -EBUSY if it would have had to wait
+ * and @ctx.no_wait_gpu forbids that.
+ */
+int ttm_move_bo_wait(struct ttm_move_device *mdev, struct ttm_buffer_object *bo,
+		     struct ttm_operation_ctx *ctx)
 {
-	long ret;
+	struct dma_fence *dependency = ttm_move_bo_dependency(mdev, bo);
+	long ret = 0;
 
 	if (ctx->no_wait_gpu)
-		return dma_resv_test_signaled(bo->base.resv,
-					      DMA_RESV_USAGE_BOOKKEEP) ?
-		       0 : -EBUSY;
+		return ttm_move_bo_is_idle(bo, dependency) ? 0 : -EBUSY;
 
-	ret = dma_resv_wait_timeout(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP,
-				    ctx->interruptible, MAX_SCHEDULE_TIMEOUT);
+	if (dependency)
+		ret = dma_fence_wait(dependency, ctx->interruptible);
+	if (!ret)
+		ret = dma_resv_wait_timeout(bo->base.resv,
+					    DMA_RESV_USAGE_BOOKKEEP,
+					    ctx->interruptible,
+					    MAX_SCHEDULE_TIMEOUT);
 	return ret < 0 ? ret : 0;
+}
+EXPORT_SYMBOL_GPL(ttm_move_bo_wait);
+
+/* Neither bytes to move nor anybody to wait for. */
+static bool ttm_move_is_null(struct ttm_move_device *mdev,
+			     struct ttm_buffer_object *bo,
+			     const struct ttm_move_plan *plan)
+{
+	return plan->op == TTM_MOVE_NONE &&
+	       ttm_move_bo_is_idle(bo, ttm_move_bo_dependency(mdev, bo));
 }
 
 static int ttm_move_plan_execute(const struct ttm_move_plan *plan)
@@ -194,7 +230,7 @@ static int ttm_move_bo_sync(struct ttm_move_device *mdev,
 			    struct ttm_resource *dst_mem,
 			    const struct ttm_move_plan *plan)
 {
-	int ret = ttm_move_wait_idle(bo, ctx) ?: ttm_move_plan_execute(plan);
+	int ret = ttm_move_bo_wait(mdev, bo, ctx) ?: ttm_move_plan_execute(plan);
 
 	if (ret)
 		return ret;
@@ -256,6 +292,7 @@ static struct ttm_move_job *ttm_move_bo_job(struct ttm_move_device *mdev,
 
 	job->bo = bo;
 	if (ttm_move_job_add_resv(job, bo->base.resv, DMA_RESV_USAGE_BOOKKEEP) ||
+	    ttm_move_job_add_dependency(job, ttm_move_bo_dependency(mdev, bo)) ||
 	    ttm_move_job_prepare(job) || ttm_move_job_set_plan(job, plan)) {
 		ttm_move_job_drop(job);
 		return NULL;
@@ -264,9 +301,9 @@ static struct ttm_move_job *ttm_move_bo_job(struct ttm_move_device *mdev,
 }
 
 /*
- * Hand the fence to TTM. What can still fail is TTM's ghost object; the copy goes
- * on regardless, so wait for it and take the synchronous way out. That wait is
- * for our own copy alone, whose dependencies were all there before it.
+ * Hand the fence to TTM. What can still fail is TTM's ghost object. The copy goes
+ * on regardless, and there is no way back: wait for it, and for what it waits for,
+ * and take the synchronous way out.
  */
 static void ttm_move_bo_publish(struct ttm_buffer_object *bo,
 				struct dma_fence *fence, bool evict,
@@ -283,6 +320,32 @@ static void ttm_move_bo_publish(struct ttm_buffer_object *bo,
 		ttm_bo_move_sync_cleanup(bo, dst_mem);
 	}
 }
+
+/**
+ * ttm_move_bo_is_held_up() - whether moving an object may take unbounded time
+ * @bo: the object, or one of TTM's ghosts
+ *
+ * Evictions of a manager signal in order. One that waits for a fence of somebody
+ * else, such as user space's, holds up those behind it: a driver whose users can
+ * bring fences of their own should call this from
+ * &ttm_device_funcs.eviction_valuable, and have another object evicted.
+ *
+ * Context: Process context. The object's reservation is held.
+ * Return: true if the object has an unsignalled fence that is not of the worker,
+ * or is of a job that waits for such a one.
+ */
+bool ttm_move_bo_is_held_up(struct ttm_buffer_object *bo)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+
+	dma_resv_for_each_fence(&cursor, bo->base.resv, DMA_RESV_USAGE_BOOKKEEP,
+				fence)
+		if (ttm_move_fence_is_foreign(fence))
+			return true;
+	return false;
+}
+EXPORT_SYMBOL_GPL(ttm_move_bo_is_held_up);
 
 static int ttm_move_bo_async(struct ttm_move_device *mdev,
 			     struct ttm_buffer_object *bo, bool evict,
@@ -320,7 +383,8 @@ static int ttm_move_bo_async(struct ttm_move_device *mdev,
  * yet is cleared.
  *
  * Where there is no memory for a job the call waits, as @ctx allows, and copies
- * itself.
+ * itself. Where there is none for TTM's ghost object, with the job under way, it
+ * waits for the job whatever @ctx says.
  *
  * Context: Process context. May sleep. The object's reservation is held, and one
  * fence slot is reserved, as TTM does before move().
@@ -344,7 +408,7 @@ int ttm_bo_move_memcpy_async(struct ttm_move_device *mdev,
 	if (ret)
 		return ret;
 
-	if (ttm_move_is_null(bo, &plan)) {
+	if (ttm_move_is_null(mdev, bo, &plan)) {
 		ttm_bo_move_sync_cleanup(bo, dst_mem);
 		return 0;
 	}

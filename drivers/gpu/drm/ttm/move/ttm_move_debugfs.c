@@ -3,6 +3,7 @@
  * Totals, and the jobs in flight.
  */
 #include <linux/debugfs.h>
+#include <linux/math64.h>
 #include <linux/seq_file.h>
 
 #include "ttm_move_internal.h"
@@ -47,7 +48,7 @@ static void ttm_move_show_job(struct seq_file *m, struct ttm_move_job *job)
 		   job->ticket, job->timeline->name, job->timeline->context,
 		   ttm_move_state_names[READ_ONCE(job->state)],
 		   READ_ONCE(job->direction), job->bytes,
-		   ttm_move_job_age(job) / NSEC_PER_USEC);
+		   div_s64(ttm_move_job_age(job), NSEC_PER_USEC));
 }
 
 static void ttm_move_show_in_flight(struct seq_file *m,

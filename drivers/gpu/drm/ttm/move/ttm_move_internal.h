@@ -22,6 +22,7 @@ void *ttm_move_zalloc(size_t bytes);
 
 /* ttm_move_iter.c */
 bool ttm_move_mem_fini_may_sleep(const struct ttm_move_mem *mem);
+bool ttm_move_mem_holds(const struct ttm_move_mem *mem, u64 bytes);
 
 /* ttm_move_job.c */
 s64 ttm_move_job_age(const struct ttm_move_job *job);

@@ -14,16 +14,18 @@
 
 #include <drm/ttm/ttm_tt.h>
 
-#include "ttm_move_compat.h"
 #include "ttm_move_internal.h"
 
 /*
  * Neighbouring pages are neighbours in kernel memory only where kmap_local hands
- * out the linear map.
+ * out the linear map, and undoing it needs no work for each page.
  */
-#define TTM_MOVE_PAGES_ARE_LINEAR					\
-	(!IS_ENABLED(CONFIG_HIGHMEM) &&					\
-	 !IS_ENABLED(CONFIG_DEBUG_KMAP_LOCAL_FORCE_MAP))
+#if defined(CONFIG_HIGHMEM) || defined(CONFIG_DEBUG_KMAP_LOCAL_FORCE_MAP) ||	\
+	defined(ARCH_HAS_FLUSH_ON_KUNMAP)
+#define TTM_MOVE_PAGES_ARE_LINEAR	false
+#else
+#define TTM_MOVE_PAGES_ARE_LINEAR	true
+#endif
 
 /* iterators: page vector */
 
@@ -271,7 +273,7 @@ void ttm_move_mem_init_sg(struct ttm_move_mem *mem,
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_init_sg);
 
-#if IS_ENABLED(CONFIG_DRM_BUDDY)
+#if IS_ENABLED(CONFIG_DRM_BUDDY) || IS_ENABLED(CONFIG_GPU_BUDDY)
 
 static const void *ttm_move_buddy_next(const struct ttm_move_mem *mem,
 				       const void *piece)
@@ -370,6 +372,38 @@ unsigned int ttm_move_mem_num_runs(const struct ttm_move_mem *mem)
 	return mem->ops->next ? ttm_move_mem_collect(mem, NULL) : 0;
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_num_runs);
+
+static bool ttm_move_run_fits(const struct ttm_move_aperture *aperture,
+			      struct ttm_move_run run)
+{
+	return run.start < aperture->bytes &&
+	       run.bytes <= aperture->bytes - run.start;
+}
+
+/*
+ * Whether @bytes from the beginning can be reached: found out before a job is
+ * armed, so that it cannot fail half-way. System pages are there: TTM populates
+ * all or none.
+ */
+bool ttm_move_mem_holds(const struct ttm_move_mem *mem, u64 bytes)
+{
+	const void *piece = NULL;
+	struct ttm_move_run run;
+
+	if (bytes > mem->bytes)
+		return false;
+	if (!mem->ops->next)
+		return true;
+
+	while (bytes && (piece = mem->ops->next(mem, piece))) {
+		run = mem->ops->run(mem, piece);
+		run.bytes = min(run.bytes, bytes);
+		if (!ttm_move_run_fits(&mem->aperture, run))
+			return false;
+		bytes -= run.bytes;
+	}
+	return !bytes;
+}
 
 /**
  * ttm_move_mem_snapshot() - make a description independent of its resource

@@ -7,6 +7,8 @@
  * the way to the signal allocates, waits for a fence or takes a lock that is
  * elsewhere held over either.
  */
+#include <linux/dma-fence-unwrap.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
@@ -44,11 +46,17 @@ static const char *ttm_move_direction(const struct ttm_move_mem *dst,
 
 /* Copying, also without a job */
 
+/* What counts is the end that is device memory: both, if both are. */
+static bool ttm_move_is_plain(const struct ttm_move_iter *iter,
+			      const struct iosys_map *map)
+{
+	return !map->is_iomem || iter->mem->aperture.plain;
+}
+
 static ssize_t ttm_move_copy_slice(struct ttm_move_iter *dst,
 				   struct ttm_move_iter *src, u64 offset,
 				   size_t max)
 {
-	bool plain = dst->mem->aperture.plain || src->mem->aperture.plain;
 	struct iosys_map dst_map, src_map;
 	ssize_t dst_bytes, src_bytes;
 
@@ -58,7 +66,9 @@ static ssize_t ttm_move_copy_slice(struct ttm_move_iter *dst,
 
 	src_bytes = ttm_move_iter_map(src, offset, dst_bytes, &src_map);
 	if (src_bytes > 0) {
-		ttm_move_copy_map(&dst_map, &src_map, src_bytes, plain);
+		ttm_move_copy_map(&dst_map, &src_map, src_bytes,
+				  ttm_move_is_plain(dst, &dst_map) &&
+				  ttm_move_is_plain(src, &src_map));
 		ttm_move_iter_unmap(src, &src_map);
 	}
 	ttm_move_iter_unmap(dst, &dst_map);
@@ -175,6 +185,7 @@ static void ttm_move_job_release_work(struct work_struct *work)
 static bool ttm_move_job_release_may_sleep(const struct ttm_move_job *job)
 {
 	return (job->prepared && job->mdev->ops->retired) ||
+	       is_vmalloc_addr(job->deps) ||
 	       ttm_move_mem_fini_may_sleep(&job->dst) ||
 	       ttm_move_mem_fini_may_sleep(&job->src);
 }
@@ -210,11 +221,22 @@ static int ttm_move_job_touch(struct ttm_move_job *job)
 	const struct ttm_move_ops *ops = job->mdev->ops;
 	int ret = ops->begin ? ops->begin(job) : 0;
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (job->op == TTM_MOVE_CLEAR)
 		return ttm_move_clear(&job->dst, 0, job->bytes);
 	return ttm_move_copy(&job->dst, &job->src, 0, job->bytes);
+}
+
+/* As much as can be reached: a hole does not excuse the bytes behind it. */
+static void ttm_move_clear_all(const struct ttm_move_mem *dst, u64 bytes)
+{
+	u64 offset;
+
+	if (!ttm_move_clear(dst, 0, bytes))
+		return;
+	for (offset = 0; offset < bytes; offset += PAGE_SIZE)
+		ttm_move_clear(dst, offset, min_t(u64, PAGE_SIZE, bytes - offset));
 }
 
 /*
@@ -230,7 +252,7 @@ static void ttm_move_job_execute(struct ttm_move_job *job)
 
 	job->error = ttm_move_job_touch(job);
 	if (job->error)
-		ttm_move_clear(&job->dst, 0, job->bytes);
+		ttm_move_clear_all(&job->dst, job->bytes);
 	/*
 	 * Drain write-combining buffers before the fence tells others that the
 	 * bytes are there; pairs with the ordering that their wait implies.
@@ -263,6 +285,69 @@ static void ttm_move_job_work(struct work_struct *work)
 
 	ttm_move_job_release_all(&retired);
 }
+
+/* The fence */
+
+static const char *ttm_move_fence_driver_name(struct dma_fence *fence)
+{
+	return "ttm_move";
+}
+
+static const char *ttm_move_fence_timeline_name(struct dma_fence *fence)
+{
+	return container_of(fence, struct ttm_move_job, fence)->timeline->name;
+}
+
+static void ttm_move_fence_free(struct rcu_head *rcu)
+{
+	struct dma_fence *fence = container_of(rcu, struct dma_fence, rcu);
+
+	ttm_move_job_free(container_of(fence, struct ttm_move_job, fence));
+}
+
+/* After a grace period: others may look at a dying fence under RCU. */
+static void ttm_move_fence_release(struct dma_fence *fence)
+{
+	call_rcu(&fence->rcu, ttm_move_fence_free);
+}
+
+static const struct dma_fence_ops ttm_move_fence_ops = {
+	.get_driver_name = ttm_move_fence_driver_name,
+	.get_timeline_name = ttm_move_fence_timeline_name,
+	.release = ttm_move_fence_release,
+};
+
+/**
+ * ttm_move_job_from_fence() - the job of a fence
+ * @fence: any fence
+ *
+ * Context: Any context.
+ * Return: the job that @fence belongs to, valid as long as the caller's reference
+ * to @fence; NULL if @fence is not of the move worker.
+ */
+struct ttm_move_job *ttm_move_job_from_fence(struct dma_fence *fence)
+{
+	if (fence->ops != &ttm_move_fence_ops)
+		return NULL;
+	return container_of(fence, struct ttm_move_job, fence);
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_from_fence);
+
+/**
+ * ttm_move_fence_is_foreign() - whether the worker has no hold on a fence's signal
+ * @fence: any fence
+ *
+ * Context: Any context.
+ * Return: false if @fence has signalled, or is of a job that waits for nothing but
+ * other jobs; true otherwise: it may take as long as its owner pleases.
+ */
+bool ttm_move_fence_is_foreign(struct dma_fence *fence)
+{
+	struct ttm_move_job *job = ttm_move_job_from_fence(fence);
+
+	return (!job || job->foreign) && !dma_fence_is_signaled(fence);
+}
+EXPORT_SYMBOL_GPL(ttm_move_fence_is_foreign);
 
 /* Dependencies */
 
@@ -317,27 +402,16 @@ static int ttm_move_job_grow_deps(struct ttm_move_job *job)
 	return 0;
 }
 
-/**
- * ttm_move_job_add_dependency() - let a job wait for a fence
- * @job: a job that is not armed
- * @fence: the fence; borrowed: the job takes a reference of its own if it has to
- *	wait. May be NULL.
- *
- * Of several fences of one context only the latest is kept. A dependency that
- * ends with an error is a dependency that is met: the bytes must be moved all the
- * same, or they would be lost.
- *
- * Context: Process context. May sleep.
- * Return: 0, or -ENOMEM; then the job must be dropped.
- */
-int ttm_move_job_add_dependency(struct ttm_move_job *job,
+static int ttm_move_job_add_one(struct ttm_move_job *job,
 				struct dma_fence *fence)
 {
 	struct ttm_move_dep *dep;
 	int ret;
 
-	if (!fence || dma_fence_is_signaled(fence))
+	if (dma_fence_is_signaled(fence))
 		return 0;
+	if (ttm_move_fence_is_foreign(fence))
+		job->foreign = true;
 
 	dep = ttm_move_job_find_dep(job, fence);
 	if (dep) {
@@ -355,6 +429,36 @@ int ttm_move_job_add_dependency(struct ttm_move_job *job,
 	}
 	job->deps[job->num_deps++].fence = dma_fence_get(fence);
 	return 0;
+}
+
+/**
+ * ttm_move_job_add_dependency() - let a job wait for a fence
+ * @job: a job that is not armed
+ * @fence: the fence; borrowed: the job takes a reference of its own if it has to
+ *	wait. Chains and arrays are taken apart. May be NULL.
+ *
+ * Of several fences of one context only the latest is kept. A dependency that
+ * ends with an error is a dependency that is met: the bytes must be moved all the
+ * same, or they would be lost.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or -ENOMEM; then the job must be dropped.
+ */
+int ttm_move_job_add_dependency(struct ttm_move_job *job,
+				struct dma_fence *fence)
+{
+	struct dma_fence_unwrap iter;
+	struct dma_fence *one;
+	int ret = 0;
+
+	if (!fence)
+		return 0;
+	dma_fence_unwrap_for_each(one, &iter, fence) {
+		/* Going on, if only to drop the iterator's reference. */
+		if (!ret)
+			ret = ttm_move_job_add_one(job, one);
+	}
+	return ret;
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_add_dependency);
 
@@ -388,69 +492,26 @@ EXPORT_SYMBOL_GPL(ttm_move_job_add_resv);
  * ttm_move_job_set_guard() - make a failsafe job of it
  * @job: a job that is not armed
  * @guard: the fence of the copy that somebody else, such as a GPU, makes of the
- *	same bytes; borrowed: the job takes a reference
+ *	same bytes, no chain or array; borrowed: the job takes a reference
  *
  * The job waits for @guard. If that ends with an error the job copies, otherwise
  * it only signals, in the order of its timeline. Its own fence is the one to
  * publish: it carries no error of @guard.
  *
  * Context: Process context. May sleep.
- * Return: 0, or -ENOMEM; then the job must be dropped.
+ * Return: 0, or -ENOMEM, or -EINVAL for a chain or an array, which does not tell
+ * the errors of its parts; then the job must be dropped.
  */
 int ttm_move_job_set_guard(struct ttm_move_job *job, struct dma_fence *guard)
 {
+	if (dma_fence_is_container(guard))
+		return -EINVAL;
+
 	dma_fence_put(job->guard);
 	job->guard = dma_fence_get(guard);
 	return ttm_move_job_add_dependency(job, guard);
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_set_guard);
-
-/* The fence */
-
-static const char *ttm_move_fence_driver_name(struct dma_fence *fence)
-{
-	return "ttm_move";
-}
-
-static const char *ttm_move_fence_timeline_name(struct dma_fence *fence)
-{
-	return container_of(fence, struct ttm_move_job, fence)->timeline->name;
-}
-
-static void ttm_move_fence_free(struct rcu_head *rcu)
-{
-	struct dma_fence *fence = container_of(rcu, struct dma_fence, rcu);
-
-	ttm_move_job_free(container_of(fence, struct ttm_move_job, fence));
-}
-
-/* After a grace period: others may look at a dying fence under RCU. */
-static void ttm_move_fence_release(struct dma_fence *fence)
-{
-	call_rcu(&fence->rcu, ttm_move_fence_free);
-}
-
-static const struct dma_fence_ops ttm_move_fence_ops = {
-	.get_driver_name = ttm_move_fence_driver_name,
-	.get_timeline_name = ttm_move_fence_timeline_name,
-	.release = ttm_move_fence_release,
-};
-
-/**
- * ttm_move_job_from_fence() - the job of a fence
- * @fence: any fence
- *
- * Context: Any context.
- * Return: the job that @fence belongs to, valid as long as the caller's reference
- * to @fence; NULL if @fence is not of the move worker.
- */
-struct ttm_move_job *ttm_move_job_from_fence(struct dma_fence *fence)
-{
-	if (fence->ops != &ttm_move_fence_ops)
-		return NULL;
-	return container_of(fence, struct ttm_move_job, fence);
-}
-EXPORT_SYMBOL_GPL(ttm_move_job_from_fence);
 
 /* Create, describe, arm */
 
@@ -501,14 +562,15 @@ EXPORT_SYMBOL_GPL(ttm_move_job_create);
  * @bytes: how much, from the beginning of both
  *
  * Context: Any context.
- * Return: 0, or -EINVAL if either memory is shorter than @bytes.
+ * Return: 0, or -EINVAL if either memory is shorter than @bytes, or lies outside
+ * of its aperture.
  */
 int ttm_move_job_set_copy(struct ttm_move_job *job, struct ttm_move_mem *dst,
 			  struct ttm_move_mem *src, u64 bytes)
 {
 	int ret;
 
-	if (bytes > src->bytes)
+	if (!ttm_move_mem_holds(src, bytes))
 		return -EINVAL;
 
 	ret = ttm_move_job_set_clear(job, dst, bytes);
@@ -530,12 +592,13 @@ EXPORT_SYMBOL_GPL(ttm_move_job_set_copy);
  * @bytes: how much, from its beginning
  *
  * Context: Any context.
- * Return: 0, or -EINVAL if the memory is shorter than @bytes.
+ * Return: 0, or -EINVAL if the memory is shorter than @bytes, or lies outside of
+ * its aperture.
  */
 int ttm_move_job_set_clear(struct ttm_move_job *job, struct ttm_move_mem *dst,
 			   u64 bytes)
 {
-	if (bytes > dst->bytes)
+	if (!ttm_move_mem_holds(dst, bytes))
 		return -EINVAL;
 
 	job->op = TTM_MOVE_CLEAR;

@@ -110,7 +110,7 @@ ttm_move_timeline_signal_head(struct ttm_move_timeline *timeline)
 	spin_lock_irqsave(&timeline->lock, flags);
 	job = list_first_entry_or_null(&timeline->jobs, struct ttm_move_job,
 				       link);
-	if (job && job->state == TTM_MOVE_DONE) {
+	if (job && READ_ONCE(job->state) == TTM_MOVE_DONE) {
 		list_del(&job->link);
 		ttm_move_timeline_signal(job);
 	} else {
