@@ -56,8 +56,9 @@ cached()
 	shift
 
 	if [ ! -d "$final" ]; then
-		mkdir -p "$(dirname "$final")"
-		new=$(mktemp -d "$final.new.XXXXXX")
+		if ! mkdir -p "$(dirname "$final")" || ! new=$(mktemp -d "$final.new.XXXXXX"); then
+			die "cannot write to $CACHE: name another folder with TTM_MOVE_CACHE"
+		fi
 		chmod 755 "$new"
 		if ! "$@" "$new" >&2; then
 			rm -rf "$new"

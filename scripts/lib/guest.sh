@@ -9,7 +9,7 @@
 GUEST_PACKAGES=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 
 # All messages on the serial line; every oops ends the guest, a warning does not.
-GUEST_CMDLINE="console=ttyS0 panic=-1 oops=panic printk.devkmsg=on loglevel=7"
+GUEST_CMDLINE="console=ttyS0 panic=-1 oops=panic printk.devkmsg=on loglevel=7 "
 
 # guest_machine ACCEL: QEMU and the options of a bare machine with its serial line on
 # stdout, a word a line. Without the string instructions' speed promises the kernel
@@ -64,7 +64,8 @@ guest_progress()
 # guest to its end. FOLDER/console.log gets the whole console, FOLDER/share is the
 # guest's /share, and FOLDER/share/status what its job ended with. APPEND is added to
 # the kernel's command line; NAME=VALUE words in it become the job's environment.
-# Returns 0 where the job ended with 0, 124 after SECONDS, otherwise 1.
+# Returns 0 where the job ended with 0, 124 after SECONDS, otherwise 1. Takes the EXIT
+# trap for as long as the guest runs.
 guest_boot()
 {
 	local kernel=$2 initramfs=$3 folder=$4 seconds=$5 append=$6 machine pid rc=0
@@ -73,10 +74,11 @@ guest_boot()
 	shift 6
 	rm -rf "$folder/share"
 	mkdir -p "$folder/share"
+	: >"$folder/console.log"
 	timeout -k 5 "$seconds" "${machine[@]}" -smp 2 -m 2048 \
 		-kernel "$kernel" -initrd "$initramfs" -append "$GUEST_CMDLINE $append" \
 		-virtfs "local,path=$folder/share,mount_tag=share,security_model=none" \
-		"$@" </dev/null >"$folder/console.log" 2>&1 &
+		"$@" </dev/null >>"$folder/console.log" 2>&1 &
 	pid=$!
 	# shellcheck disable=SC2064 # this very process, not a later one
 	trap "kill $pid 2>/dev/null || true" EXIT

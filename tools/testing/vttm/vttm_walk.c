@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,10 @@ struct options {
 	uint64_t rounds;
 	uint64_t window;
 	uint64_t seed;
+	bool realtime;
 	const char *device;
 	const char *output;
+	const char *trace;		/* what switches the tracer on, or NULL */
 };
 
 struct buffer {
@@ -63,6 +66,7 @@ struct walk {
 	struct move *moves;		/* ring of opt.window entries */
 	uint64_t asked, recorded;	/* moves, since the start */
 	uint64_t random;
+	bool traced;			/* the tracer is on */
 	const char *mode;
 	uint64_t verified, mismatched;	/* bytes, in this mode */
 };
@@ -164,6 +168,7 @@ static void record(struct walk *w, const struct move *m, uint64_t signalled_ns)
 	put_number(w, "start_ns", m->start_ns);
 	put_number(w, "blocked_ns", m->blocked_ns);
 	put_number(w, "signalled_ns", signalled_ns);
+	put_number(w, "traced", w->traced);
 	end_record(w, "move");
 }
 
@@ -186,6 +191,15 @@ static void drain(struct walk *w)
 		finish_oldest(w);
 }
 
+/* An application asks for several moves in a row, and then waits for some of them. */
+static void make_room(struct walk *w)
+{
+	if (w->asked - w->recorded < w->opt.window)
+		return;
+	while (w->asked - w->recorded > w->opt.window / 2)
+		finish_oldest(w);
+}
+
 /*
  * Ask for a move. Only the ioctl itself is timed: room in the window is made before.
  * Nothing else takes or frees VRAM meanwhile, so the difference in its use tells how
@@ -197,8 +211,7 @@ static void move(struct walk *w, uint32_t round, uint32_t index, uint32_t placem
 	struct move *m = ring_slot(w, w->asked);
 	uint64_t used;
 
-	if (w->asked - w->recorded == w->opt.window)
-		finish_oldest(w);
+	make_room(w);
 	m->round = round;
 	m->buffer = index;
 	m->placement = placement;
@@ -280,13 +293,30 @@ static void begin_mode(struct walk *w, const char *mode)
 	device_set_sync(!strcmp(mode, "sync"));
 }
 
+/* Tracing costs time in the very calls that are measured: only the last round has it. */
+static void set_trace(struct walk *w, bool on)
+{
+	FILE *file;
+
+	if (!w->opt.trace)
+		return;
+	file = fopen(w->opt.trace, "w");
+	if (!file || fputs(on ? "1" : "0", file) < 0 || fclose(file))
+		fail("%s: %s; name the tracer's switch with --trace", w->opt.trace,
+		     strerror(errno));
+	w->traced = on;
+}
+
 static void run_mode(struct walk *w, const char *mode)
 {
 	begin_mode(w, mode);
 	for (uint32_t round = 0; round < w->opt.rounds; round++) {
 		rewrite_some(w, SHUFFLE_PARTS);
+		if (round == w->opt.rounds - 1)
+			set_trace(w, true);
 		walk_round(w, round);
 	}
+	set_trace(w, false);
 	verify_all(w);
 }
 
@@ -299,6 +329,15 @@ static void *allocate(size_t count, size_t bytes)
 	if (!memory)
 		fail("out of memory; ask for fewer or larger buffers");
 	return memory;
+}
+
+/* The copying threads then never take the processor away in the midst of a call. */
+static void become_realtime(void)
+{
+	struct sched_param priority = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_RR, &priority))
+		fail("--realtime: %s; run it as root, or without", strerror(errno));
 }
 
 static void measure(struct walk *w)
@@ -337,9 +376,8 @@ static void describe(struct walk *w)
 	put_number(w, "window", w->opt.window);
 	put_number(w, "seed", w->opt.seed);
 	end_record(w, "device");
-	fprintf(stderr, "%u buffers of %" PRIu64 " MiB through %u times as much VRAM, ",
-		w->count, w->opt.buffer_mib, w->fits);
-	fprintf(stderr, "seed %" PRIu64 "\n", w->opt.seed);
+	fprintf(stderr, "%u buffers of %" PRIu64 " MiB, %u fit into VRAM; seed %" PRIu64 "\n",
+		w->count, w->opt.buffer_mib, w->fits, w->opt.seed);
 }
 
 static void open_output(struct walk *w)
@@ -366,8 +404,10 @@ static const struct option long_options[] = {
 	{ "rounds", required_argument, NULL, 'r' },
 	{ "window", required_argument, NULL, 'w' },
 	{ "seed", required_argument, NULL, 's' },
+	{ "realtime", no_argument, NULL, 'p' },
 	{ "device", required_argument, NULL, 'd' },
 	{ "output", required_argument, NULL, 'o' },
+	{ "trace", required_argument, NULL, 'x' },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
 };
@@ -378,10 +418,14 @@ static const char usage_text[] =
 	"  --buffer MIB    size of a buffer, 1 to 1024 (default 8)\n"
 	"  --times N       buffers for N times the VRAM's size, 2 to 16 (default 3)\n"
 	"  --rounds N      how often all buffers are walked, 1 to 1000 (default 2)\n"
-	"  --window N      moves in flight at most, 1 to 64 (default 8)\n"
+	"  --window N      moves in flight at most, 1 to 64 (default 8); when so many\n"
+	"                  are, half of them are waited for\n"
 	"  --seed N        start of all random choices and patterns (default 1)\n"
+	"  --realtime      run with real-time priority, as a compositor does\n"
 	"  --device PATH   node of the device (default: the first one of vttm)\n"
-	"  --output FILE   where the records go (default: walk.jsonl)\n";
+	"  --output FILE   where the records go (default: walk.jsonl)\n"
+	"  --trace FILE    write 1 there before the last round of each mode, and 0\n"
+	"                  after it (default: do not)\n";
 
 static _Noreturn void misuse(void)
 {
@@ -423,11 +467,17 @@ static void parse_one(struct options *opt, int option)
 	case 's':
 		opt->seed = parse_number("seed", optarg, 0, UINT64_MAX);
 		break;
+	case 'p':
+		opt->realtime = true;
+		break;
 	case 'd':
 		opt->device = optarg;
 		break;
 	case 'o':
 		opt->output = optarg;
+		break;
+	case 'x':
+		opt->trace = optarg;
 		break;
 	case 'h':
 		fputs(usage_text, stdout);
@@ -460,6 +510,8 @@ int main(int argc, char **argv)
 	uint64_t mismatched;
 
 	parse(&w.opt, argc, argv);
+	if (w.opt.realtime)
+		become_realtime();
 	w.fd = device_open(w.opt.device);
 	measure(&w);
 	open_output(&w);
