@@ -17,10 +17,13 @@ modules: ## build ttm_move.ko and vttm.ko against the distribution's headers
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
 
+readme: ## put the table of the last make run into README.md
+	@scripts/readme
+
 clean: ## remove everything that was built or reported, but not the downloads
 	@rm -rf build out
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
-.PHONY: run check modules htmldocs clean help
+.PHONY: run check modules htmldocs readme clean help
