@@ -206,7 +206,8 @@ static int vttm_move_sync(struct vttm_device *vdev,
 	int ret;
 
 	ret = ttm_move_bo_wait(&vdev->mdev, bo, ctx) ?:
-	      vttm_map_linear(vdev, src) ?: vttm_map_linear(vdev, dst) ?: ttm_bo_move_memcpy(bo, ctx, dst);
+	      vttm_map_linear(vdev, src) ?: vttm_map_linear(vdev, dst) ?:
+	      ttm_bo_move_memcpy(bo, ctx, dst);
 	if (ret) {
 		vttm_unmap_linear(vdev, src);
 		vttm_unmap_linear(vdev, dst);

@@ -11,7 +11,8 @@
 #include <linux/sizes.h>
 
 #ifdef CONFIG_X86
-#include <asm/cpufeature.h>
+#include <linux/cpufeature.h>
+
 #include <asm/fpu/api.h>
 #endif
 

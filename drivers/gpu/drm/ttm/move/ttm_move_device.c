@@ -58,7 +58,7 @@ static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 	mdev->wq = alloc_workqueue("ttm_move_%s",
 				   WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
 				   max_active, name);
-	mdev->release_wq = alloc_workqueue("ttm_move_release_%s", WQ_UNBOUND, 0,
+	mdev->release_wq = alloc_workqueue("ttm_move_put_%s", WQ_UNBOUND, 0,
 					   name);
 	return mdev->wq && mdev->release_wq ? 0 : -ENOMEM;
 }
@@ -128,6 +128,8 @@ void ttm_move_device_fini(struct ttm_move_device *mdev)
 	WARN_ON(!list_empty(&mdev->in_flight));
 	ttm_move_device_destroy_queues(mdev);
 	ttm_move_device_put_timelines(mdev);
+	/* Only fences that somebody holds keep the module from here on. */
+	rcu_barrier();
 }
 EXPORT_SYMBOL_GPL(ttm_move_device_fini);
 

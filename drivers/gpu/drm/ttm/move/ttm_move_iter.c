@@ -440,12 +440,12 @@ int ttm_move_mem_snapshot(struct ttm_move_mem *mem)
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_snapshot);
 
-/* memunmap() knows what ioremap() made. */
 static void ttm_move_aperture_unmap(const struct ttm_move_aperture *aperture)
 {
-	memunmap(aperture->map.is_iomem ?
-		 (void __force *)aperture->map.vaddr_iomem :
-		 aperture->map.vaddr);
+	if (aperture->map.is_iomem)
+		iounmap(aperture->map.vaddr_iomem);
+	else
+		memunmap(aperture->map.vaddr);
 }
 
 /**
