@@ -4,6 +4,9 @@
 # What every script here needs: messages, the folders, and a cache that is
 # either whole or absent. Sourced, never run; expects `set -eu -o pipefail`.
 
+# Otherwise bash switches `set -e` off inside of $(...).
+shopt -s inherit_errexit
+
 # shellcheck disable=SC2034 # the overlay's root, for those who source this
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${TTM_MOVE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ttm-move}

@@ -23,7 +23,7 @@ class Move(NamedTuple):
     start_ns: int
     blocked_ns: int
     signalled_ns: int
-    traced: int
+    phase: str
 
     @property
     def returned_ns(self) -> int:

@@ -42,9 +42,9 @@ def copy_seconds(moves: List[Move]) -> float:
 
 
 def measured(moves: List[Move]) -> List[Move]:
-    """The moves whose times count: not those that the tracer slowed down, unless
-    there are no others."""
-    return [move for move in moves if not move.traced] or moves
+    """The moves whose times count: not those of the warm-up, nor those that the tracer
+    slowed down, unless there are no others."""
+    return [move for move in moves if move.phase == "measured"] or moves
 
 
 def mode_report(all_moves: List[Move], totals: dict) -> dict:
@@ -56,7 +56,7 @@ def mode_report(all_moves: List[Move], totals: dict) -> dict:
     seconds = copy_seconds(moves)
     return {
         "moves": len(moves),
-        "traced_moves": len(all_moves) - len(moves),
+        "other_moves": len(all_moves) - len(moves),
         "moved_bytes": moved,
         "evicted_bytes": evicted,
         "verified_bytes": totals.get("verified_bytes", 0),
@@ -159,8 +159,8 @@ def table(report: dict) -> str:
     lines += ["", f"{report['job_bytes']} bytes allocated per move by the worker;"
               f" {report['kernel_warnings']} kernel warnings.",
               "Throughput: bytes moved and evicted, over the time from the first call to the",
-              "last signal of each round. The last round is traced, for the picture, and not",
-              "measured."]
+              "last signal of each round. The first round warms up and the last is traced, for",
+              "the picture; neither is measured."]
     return "\n".join(lines)
 
 
@@ -196,7 +196,7 @@ def make_report(folder: str, accel: str) -> dict:
     write(os.path.join(folder, "report.json"), json.dumps(report, indent=2) + "\n")
     jobs = parse_trace(read_lines(os.path.join(share, "trace.txt")))
     title = f"Moving {mib(report['buffer_bytes'])} buffers through {mib(report['vram_bytes'])}"
-    traced = {mode: [move for move in moves if move.traced] or moves
+    traced = {mode: [move for move in moves if move.phase == "traced"] or moves
               for mode, moves in records.moves.items()}
     write(os.path.join(folder, "timeline.svg"), draw(f"{title} of VRAM", traced, jobs))
     return report

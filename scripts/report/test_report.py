@@ -81,7 +81,7 @@ class KernelLog(unittest.TestCase):
 def move(mode, number, start, blocked, latency, to="vram"):
     return {"type": "move", "mode": mode, "to": to, "round": number // 40, "buffer": number % 96,
             "bytes": 8 * MIB, "evicted_bytes": 8 * MIB if number > 31 and to == "vram" else 0,
-            "start_ns": start, "blocked_ns": blocked, "signalled_ns": start + latency, "traced": 0}
+            "start_ns": start, "blocked_ns": blocked, "signalled_ns": start + latency, "phase": "measured"}
 
 
 def made_up_run(verified=768 * MIB, mismatched=0):

@@ -66,7 +66,7 @@ struct walk {
 	struct move *moves;		/* ring of opt.window entries */
 	uint64_t asked, recorded;	/* moves, since the start */
 	uint64_t random;
-	bool traced;			/* the tracer is on */
+	const char *phase;		/* of the rounds: warm-up, measured or traced */
 	const char *mode;
 	uint64_t verified, mismatched;	/* bytes, in this mode */
 };
@@ -168,7 +168,7 @@ static void record(struct walk *w, const struct move *m, uint64_t signalled_ns)
 	put_number(w, "start_ns", m->start_ns);
 	put_number(w, "blocked_ns", m->blocked_ns);
 	put_number(w, "signalled_ns", signalled_ns);
-	put_number(w, "traced", w->traced);
+	put_word(w, "phase", w->phase);
 	end_record(w, "move");
 }
 
@@ -293,7 +293,6 @@ static void begin_mode(struct walk *w, const char *mode)
 	device_set_sync(!strcmp(mode, "sync"));
 }
 
-/* Tracing costs time in the very calls that are measured: only the last round has it. */
 static void set_trace(struct walk *w, bool on)
 {
 	FILE *file;
@@ -304,16 +303,26 @@ static void set_trace(struct walk *w, bool on)
 	if (!file || fputs(on ? "1" : "0", file) < 0 || fclose(file))
 		fail("%s: %s; name the tracer's switch with --trace", w->opt.trace,
 		     strerror(errno));
-	w->traced = on;
+}
+
+/*
+ * The first round fills caches, an emulator's above all. Tracing costs time in the very
+ * calls that are measured, so only the last one has it.
+ */
+static void begin_round(struct walk *w, uint32_t round)
+{
+	bool last = round == w->opt.rounds - 1;
+
+	w->phase = last && w->opt.trace ? "traced" : round ? "measured" : "warm-up";
+	set_trace(w, last);
+	rewrite_some(w, SHUFFLE_PARTS);
 }
 
 static void run_mode(struct walk *w, const char *mode)
 {
 	begin_mode(w, mode);
 	for (uint32_t round = 0; round < w->opt.rounds; round++) {
-		rewrite_some(w, SHUFFLE_PARTS);
-		if (round == w->opt.rounds - 1)
-			set_trace(w, true);
+		begin_round(w, round);
 		walk_round(w, round);
 	}
 	set_trace(w, false);
