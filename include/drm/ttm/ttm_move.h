@@ -98,7 +98,7 @@ struct ttm_move_mem_ops {
 };
 
 /* Run lists up to this length need no allocation of their own. */
-#define TTM_MOVE_INLINE_RUNS	2
+#define TTM_MOVE_INLINE_RUNS	4
 
 /**
  * struct ttm_move_mem - the memory of a resource, as the copy sees it

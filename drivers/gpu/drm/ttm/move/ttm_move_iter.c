@@ -327,26 +327,14 @@ EXPORT_SYMBOL_GPL(ttm_move_mem_init_buddy);
 
 #endif
 
-/* Adds a piece to a run list, joining it to the last run where they touch. */
-static u32 ttm_move_runs_add(struct ttm_move_run *runs, u32 num,
-			     struct ttm_move_run run, struct ttm_move_run *last)
-{
-	if (num && last->start + last->bytes == run.start) {
-		last->bytes += run.bytes;
-	} else {
-		*last = run;
-		num++;
-	}
-	if (runs)
-		runs[num - 1] = *last;
-	return num;
-}
-
-/* Collects the runs of @mem in @runs, or only counts them. */
+/*
+ * Counts the runs of @mem, pieces that touch joined, and keeps the first @max of
+ * them in @runs.
+ */
 static u32 ttm_move_mem_collect(const struct ttm_move_mem *mem,
-				struct ttm_move_run *runs)
+				struct ttm_move_run *runs, u32 max)
 {
-	struct ttm_move_run run, last;
+	struct ttm_move_run run, last = {};
 	const void *piece = NULL;
 	u64 left = mem->bytes;
 	u32 num = 0;
@@ -355,7 +343,14 @@ static u32 ttm_move_mem_collect(const struct ttm_move_mem *mem,
 		run = mem->ops->run(mem, piece);
 		run.bytes = min(run.bytes, left);
 		left -= run.bytes;
-		num = ttm_move_runs_add(runs, num, run, &last);
+		if (num && last.start + last.bytes == run.start) {
+			last.bytes += run.bytes;
+		} else {
+			last = run;
+			num++;
+		}
+		if (num <= max)
+			runs[num - 1] = last;
 	}
 	return num;
 }
@@ -369,7 +364,7 @@ static u32 ttm_move_mem_collect(const struct ttm_move_mem *mem,
  */
 unsigned int ttm_move_mem_num_runs(const struct ttm_move_mem *mem)
 {
-	return mem->ops->next ? ttm_move_mem_collect(mem, NULL) : 0;
+	return mem->ops->next ? ttm_move_mem_collect(mem, NULL, 0) : 0;
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_num_runs);
 
@@ -420,20 +415,21 @@ bool ttm_move_mem_holds(const struct ttm_move_mem *mem, u64 bytes)
 int ttm_move_mem_snapshot(struct ttm_move_mem *mem)
 {
 	struct ttm_move_mem copy;
-	u32 num;
 
 	if (!mem->ops->transient)
 		return 0;
 
 	ttm_move_mem_init_io(&copy, &ttm_move_runs_ops, &mem->aperture,
 			     mem->bytes);
-	num = ttm_move_mem_num_runs(mem);
-	if (num > TTM_MOVE_INLINE_RUNS) {
-		copy.runs = ttm_move_zalloc(array_size(num, sizeof(*copy.runs)));
+	copy.num_runs = ttm_move_mem_collect(mem, copy.inline_runs,
+					     TTM_MOVE_INLINE_RUNS);
+	if (copy.num_runs > TTM_MOVE_INLINE_RUNS) {
+		copy.runs = ttm_move_zalloc(array_size(copy.num_runs,
+						       sizeof(*copy.runs)));
 		if (!copy.runs)
 			return -ENOMEM;
+		ttm_move_mem_collect(mem, copy.runs, copy.num_runs);
 	}
-	copy.num_runs = ttm_move_mem_collect(mem, copy.runs ?: copy.inline_runs);
 	copy.owned_map = mem->owned_map;
 	*mem = copy;
 	return 0;
