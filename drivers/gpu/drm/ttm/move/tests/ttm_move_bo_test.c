@@ -1,0 +1,873 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Objects that move through ttm_bo_validate(), on a video memory that does not
+ * hold them all. Contents are always compared byte by byte.
+ */
+#include <linux/sched/signal.h>
+
+#include <drm/ttm/ttm_tt.h>
+
+#include "ttm_move_kunit.h"
+
+#define MVT_BO_PAGES	(MVT_VRAM_PAGES / 4)
+
+static const u32 mvt_domains[] = {
+	TTM_PL_SYSTEM, TTM_PL_TT, TTM_PL_VRAM,
+};
+
+/* How video memory is laid out, and who describes it. */
+struct mvt_layout {
+	const char *name;
+	bool scattered;
+	bool by_bus;
+	bool iomem;
+};
+
+static const struct mvt_layout mvt_layouts[] = {
+	{ .name = "contiguous" },
+	{ .name = "scattered", .scattered = true },
+	{ .name = "scattered_iomem", .scattered = true, .iomem = true },
+	{ .name = "without_hook", .by_bus = true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mvt_layout, mvt_layouts, name);
+
+static void mvt_apply_layout(struct mvt *fx)
+{
+	const struct mvt_layout *layout = fx->test->param_value;
+
+	fx->vram.scattered = layout->scattered;
+	if (layout->by_bus)
+		fx->ops.init_mem = NULL;
+	if (layout->iomem)
+		iosys_map_set_vaddr_iomem(&fx->aperture.map, fx->vram.iomem);
+}
+
+static void mvt_expect_in(struct mvt *fx, struct mvt_bo *mbo, u32 mem_type)
+{
+	KUNIT_EXPECT_EQ(fx->test, mbo->base.resource->mem_type, mem_type);
+}
+
+static void mvt_expect_move_status(struct mvt *fx, struct mvt_bo *mbo,
+				   int status)
+{
+	struct dma_fence *fence = mvt_bo_move_fence(fx, mbo);
+
+	mvt_wait(fx, fence);
+	KUNIT_EXPECT_EQ(fx->test, dma_fence_get_status(fence), status);
+	dma_fence_put(fence);
+}
+
+static void mvt_expect_held_up(struct mvt *fx, struct mvt_bo *mbo, bool want)
+{
+	bool held_up;
+
+	ttm_bo_reserve(&mbo->base, false, false, NULL);
+	held_up = ttm_move_bo_is_held_up(&mbo->base);
+	ttm_bo_unreserve(&mbo->base);
+	KUNIT_EXPECT_EQ(fx->test, held_up, want);
+}
+
+/* An object as large as video memory: whatever else is there has to go. */
+static struct mvt_bo *mvt_evict_all(struct mvt *fx)
+{
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_VRAM_PAGES,
+						  TTM_PL_SYSTEM);
+
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	return mbo;
+}
+
+static void ttm_move_bo_every_way(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo;
+	unsigned int i, j;
+
+	mvt_apply_layout(fx);
+	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	for (i = 0; i < ARRAY_SIZE(mvt_domains); i++) {
+		for (j = 0; j < ARRAY_SIZE(mvt_domains); j++) {
+			mvt_bo_move(fx, mbo, mvt_domains[i]);
+			mvt_bo_verify(fx, mbo);
+			mvt_bo_move(fx, mbo, mvt_domains[j]);
+			mvt_bo_verify(fx, mbo);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).errors, 0);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 0);
+}
+
+static void ttm_move_bo_evicts_every_layout(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *old, *new;
+
+	mvt_apply_layout(fx);
+	old = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+	new = mvt_evict_all(fx);
+	mvt_expect_in(fx, old, TTM_PL_SYSTEM);
+	mvt_bo_verify(fx, old);
+	mvt_bo_verify(fx, new);
+	mvt_expect_move_status(fx, old, 1);
+}
+
+static void ttm_move_bo_fresh_vram_reads_zeroes(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo = mvt_bo_create(fx, MVT_BO_PAGES, ttm_bo_type_device,
+					   TTM_PL_VRAM);
+
+	mvt_bo_verify(fx, mbo);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).cleared_bytes, mbo->base.base.size);
+}
+
+static void ttm_move_bo_untouched_object_reads_zeroes(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo = mvt_bo_create(fx, MVT_BO_PAGES, ttm_bo_type_device,
+					   TTM_PL_SYSTEM);
+
+	KUNIT_EXPECT_FALSE(test, ttm_tt_is_populated(mbo->base.ttm));
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_bo_verify(fx, mbo);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).cleared_bytes, mbo->base.base.size);
+}
+
+/* Its bytes are given up, and must not come back with the next placement. */
+static void ttm_move_bo_purged_object_reads_zeroes(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_placement nowhere = {};
+	struct ttm_operation_ctx ctx = {};
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+
+	ttm_bo_reserve(&mbo->base, false, false, NULL);
+	KUNIT_EXPECT_EQ(test, ttm_bo_validate(&mbo->base, &nowhere, &ctx), 0);
+	ttm_bo_unreserve(&mbo->base);
+	mbo->pattern = 0;
+
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_bo_verify(fx, mbo);
+}
+
+/* The kernel writes its own objects before it reads them. */
+static void ttm_move_bo_kernel_object_is_not_cleared(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo = mvt_bo_create(fx, MVT_VRAM_PAGES,
+					   ttm_bo_type_kernel, TTM_PL_SYSTEM);
+
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_bo_wait(fx, mbo);
+	KUNIT_EXPECT_TRUE(test, mvt_is_filled_with(fx->vram.vaddr, MVT_DIRT,
+						   MVT_VRAM_BYTES));
+}
+
+static void ttm_move_bo_swapped_object_comes_back(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_operation_ctx ctx = {};
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES,
+						  TTM_PL_SYSTEM);
+
+	KUNIT_ASSERT_GT(test, ttm_device_swapout(&fx->bdev, &ctx, GFP_KERNEL), 0);
+	KUNIT_ASSERT_TRUE(test, mbo->base.ttm->page_flags & TTM_TT_FLAG_SWAPPED);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_bo_verify(fx, mbo);
+}
+
+/* The same pages before and after, with and without somebody to wait for. */
+static void ttm_move_bo_system_to_system_copies_nothing(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES,
+						  TTM_PL_SYSTEM);
+	struct page *page = mbo->base.ttm->pages[0];
+	struct mvt_fence *user = mvt_fence_create(fx);
+
+	mvt_bo_move(fx, mbo, TTM_PL_TT);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 0);
+
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
+	mvt_settle(fx);
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(mbo));
+	mvt_fence_signal(user);
+
+	mvt_bo_verify(fx, mbo);
+	KUNIT_EXPECT_PTR_EQ(test, mbo->base.ttm->pages[0], page);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).copied_bytes, 0);
+}
+
+/* Pipelining */
+
+/*
+ * The eviction returns although somebody still uses the object; its memory has a
+ * new owner at once, whose bytes wait until the old ones are safe.
+ */
+static void ttm_move_bo_eviction_is_pipelined(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *old, *new;
+
+	mvt_apply_layout(fx);
+	old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES, TTM_PL_VRAM);
+	mvt_bo_add_fence(fx, old, user);
+
+	new = mvt_evict_all(fx);
+	mvt_expect_in(fx, old, TTM_PL_SYSTEM);
+	mvt_settle(fx);
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(old));
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(new));
+
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, old);
+	mvt_bo_verify(fx, new);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 0);
+}
+
+/* Nobody waits for the memory's last owner to be idle: neither does a clear. */
+static void ttm_move_bo_clear_waits_for_eviction(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *old, *new;
+
+	old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES, TTM_PL_VRAM);
+	mvt_bo_add_fence(fx, old, user);
+	new = mvt_bo_create(fx, MVT_VRAM_PAGES, ttm_bo_type_device, TTM_PL_VRAM);
+	mvt_settle(fx);
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(new));
+
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, old);
+	mvt_bo_verify(fx, new);
+}
+
+/*
+ * Two evictions, one of which is held up: whoever gets the memory of either waits
+ * for both, since the manager remembers only one.
+ */
+static void mvt_expect_wait_for_both(struct mvt *fx, unsigned int held_up)
+{
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *old[2], *new;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(old); i++)
+		old[i] = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2,
+					      TTM_PL_VRAM);
+	mvt_bo_add_fence(fx, old[held_up], user);
+	/* The one used last is evicted last. */
+	for (i = 0; i < ARRAY_SIZE(old); i++)
+		mvt_bo_move(fx, old[i], TTM_PL_VRAM);
+
+	new = mvt_evict_all(fx);
+	mvt_settle(fx);
+	KUNIT_EXPECT_FALSE(fx->test, mvt_bo_is_idle(new));
+
+	mvt_fence_signal(user);
+	for (i = 0; i < ARRAY_SIZE(old); i++)
+		mvt_bo_verify(fx, old[i]);
+	mvt_bo_verify(fx, new);
+}
+
+static void ttm_move_bo_new_owner_waits_for_older_eviction(struct kunit *test)
+{
+	mvt_expect_wait_for_both(test->priv, 0);
+}
+
+static void ttm_move_bo_new_owner_waits_for_newer_eviction(struct kunit *test)
+{
+	mvt_expect_wait_for_both(test->priv, 1);
+}
+
+/* Ordinary moves have timelines of their own: a late one holds nobody else up. */
+static void ttm_move_bo_evictions_do_not_wait_for_moves(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *late = mvt_fence_create(fx);
+	struct mvt_bo *moving, *old, *new;
+
+	old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_VRAM);
+	moving = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_SYSTEM);
+	new = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_SYSTEM);
+	mvt_bo_add_fence(fx, moving, late);
+	mvt_bo_move(fx, moving, TTM_PL_VRAM);
+	mvt_bo_move(fx, new, TTM_PL_VRAM);
+	mvt_expect_in(fx, old, TTM_PL_SYSTEM);
+
+	mvt_bo_verify(fx, old);
+	mvt_bo_verify(fx, new);
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(moving));
+
+	mvt_fence_signal(late);
+	mvt_bo_verify(fx, moving);
+}
+
+/* The last eviction is of the eviction timeline whatever happens in between. */
+static void ttm_move_bo_evictions_share_one_context(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	u64 context = fx->mdev.evictions[TTM_PL_VRAM]->context;
+	struct dma_fence *evicted, *moved;
+	struct mvt_bo *old, *new;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES, TTM_PL_VRAM);
+		new = mvt_evict_all(fx);
+		evicted = mvt_bo_move_fence(fx, old);
+		moved = mvt_bo_move_fence(fx, new);
+		KUNIT_EXPECT_EQ(test, evicted->context, context);
+		KUNIT_EXPECT_NE(test, moved->context, context);
+		KUNIT_EXPECT_PTR_EQ(test, fx->vram.man.move, evicted);
+		mvt_bo_move(fx, new, TTM_PL_SYSTEM);
+		dma_fence_put(evicted);
+		dma_fence_put(moved);
+		mvt_bo_put(old);
+		mvt_bo_put(new);
+	}
+}
+
+/* The driver's own timeline is used for what is no eviction. */
+static void ttm_move_bo_moves_use_the_drivers_timeline(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *old, *new;
+	struct dma_fence *fence;
+
+	fx->timeline = ttm_move_timeline_create("driver");
+	KUNIT_ASSERT_NOT_NULL(test, fx->timeline);
+	old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES, TTM_PL_VRAM);
+	new = mvt_evict_all(fx);
+
+	fence = mvt_bo_move_fence(fx, new);
+	KUNIT_EXPECT_EQ(test, fence->context, fx->timeline->context);
+	dma_fence_put(fence);
+	fence = mvt_bo_move_fence(fx, old);
+	KUNIT_EXPECT_NE(test, fence->context, fx->timeline->context);
+	dma_fence_put(fence);
+}
+
+/* The resource that a waiting job writes to is freed before the job runs. */
+static void ttm_move_bo_evicted_while_moving_in(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo, *new;
+
+	mvt_apply_layout(fx);
+	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	new = mvt_evict_all(fx);
+	mvt_expect_in(fx, mbo, TTM_PL_SYSTEM);
+	mvt_settle(fx);
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(mbo));
+
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, mbo);
+	mvt_bo_verify(fx, new);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).errors, 0);
+}
+
+static void ttm_move_bo_moves_back_while_moving(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo;
+	unsigned int i;
+
+	mvt_apply_layout(fx);
+	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	mvt_bo_add_fence(fx, mbo, user);
+	for (i = 0; i < 2; i++) {
+		mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+		mvt_bo_move(fx, mbo, TTM_PL_TT);
+	}
+	mvt_settle(fx);
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(mbo));
+
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, mbo);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).errors, 0);
+}
+
+/* All of its memory comes back; the fixture's exit looks. */
+static void ttm_move_bo_destroyed_while_moving(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES,
+						  TTM_PL_SYSTEM);
+
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_bo_put(mbo);
+	mvt_settle(fx);
+	KUNIT_EXPECT_EQ(test, fx->vram.mm.avail,
+			fx->vram.mm.size - (MVT_BO_PAGES << PAGE_SHIFT));
+
+	mvt_fence_signal(user);
+	ttm_move_device_flush(&fx->mdev);
+	flush_workqueue(fx->bdev.wq);
+	KUNIT_EXPECT_EQ(test, fx->vram.mm.avail, fx->vram.mm.size);
+}
+
+/* What the driver adds to the fences in the reservation. */
+static void ttm_move_bo_waits_for_the_drivers_dependency(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *dep = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES,
+						  TTM_PL_SYSTEM);
+	unsigned int i;
+
+	fx->dependency = &dep->base;
+	for (i = 0; i < ARRAY_SIZE(mvt_domains); i++) {
+		mvt_bo_move(fx, mbo, mvt_domains[i]);
+		mvt_settle(fx);
+		KUNIT_EXPECT_EQ(test, mvt_bo_is_idle(mbo), !i);
+	}
+	mvt_fence_signal(dep);
+	mvt_bo_verify(fx, mbo);
+}
+
+/* An object is held up by who uses it, and by moves that wait for somebody. */
+static void ttm_move_bo_is_held_up_by_others(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES,
+						  TTM_PL_SYSTEM);
+
+	mvt_expect_held_up(fx, mbo, false);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_expect_held_up(fx, mbo, false);
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_expect_held_up(fx, mbo, true);
+	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
+	mvt_expect_held_up(fx, mbo, true);
+
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, mbo);
+	mvt_expect_held_up(fx, mbo, false);
+}
+
+/* Not by the fence of whoever had the memory before, but by what that waits for. */
+static void ttm_move_bo_is_held_up_by_last_owner(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *old, *new;
+
+	old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES, TTM_PL_VRAM);
+	mvt_bo_add_fence(fx, old, user);
+	new = mvt_evict_all(fx);
+	mvt_expect_held_up(fx, new, true);
+
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, new);
+	mvt_expect_held_up(fx, new, false);
+}
+
+/* Randomness */
+
+#define MVT_WALK_BOS	12
+#define MVT_WALK_STEPS	400
+
+/* A new user, who leaves soon: TTM may have to wait for it before it goes on. */
+static void mvt_walk_use(struct mvt *fx, struct mvt_bo *mbo)
+{
+	struct mvt_fence *user = mvt_fence_create(fx);
+
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_fence_signal_later(user);
+}
+
+/* Mostly into video memory, so that others have to leave it. */
+static u32 mvt_walk_domain(struct mvt *fx)
+{
+	if (mvt_below(fx, 4))
+		return TTM_PL_VRAM;
+	return mvt_domains[mvt_below(fx, ARRAY_SIZE(mvt_domains))];
+}
+
+static void mvt_walk_step(struct mvt *fx, struct mvt_bo *mbo)
+{
+	switch (mvt_below(fx, 16)) {
+	case 0:
+		mvt_bo_verify(fx, mbo);
+		break;
+	case 1:
+		mvt_bo_fill(fx, mbo, mvt_pattern_new(fx));
+		break;
+	case 2:
+	case 3:
+	case 4:
+		mvt_walk_use(fx, mbo);
+		break;
+	default:
+		mvt_bo_move(fx, mbo, mvt_walk_domain(fx));
+	}
+}
+
+static void ttm_move_bo_random_walk(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbos[MVT_WALK_BOS];
+	unsigned int i;
+
+	mvt_seed(fx);
+	mvt_apply_layout(fx);
+	for (i = 0; i < MVT_WALK_BOS; i++)
+		mbos[i] = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	for (i = 0; i < MVT_WALK_STEPS; i++)
+		mvt_walk_step(fx, mbos[mvt_below(fx, MVT_WALK_BOS)]);
+	for (i = 0; i < MVT_WALK_BOS; i++)
+		mvt_bo_verify(fx, mbos[i]);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).errors, 0);
+}
+
+/* Without memory for a job */
+
+/* Too many for the space in a job. */
+static void mvt_bo_add_users(struct mvt *fx, struct mvt_bo *mbo)
+{
+	struct mvt_fence *user;
+	unsigned int i;
+
+	for (i = 0; i <= TTM_MOVE_INLINE_DEPS; i++) {
+		user = mvt_fence_create(fx);
+		mvt_bo_add_fence(fx, mbo, user);
+		mvt_fence_signal_later(user);
+	}
+}
+
+/* Returns whether there was such an allocation. */
+static bool mvt_move_failing(struct mvt *fx, struct mvt_bo *mbo, u32 mem_type,
+			     unsigned int fail)
+{
+	u64 sync_moves = mvt_stats(fx).sync_moves;
+	bool failed;
+
+	mvt_bo_add_users(fx, mbo);
+	fx->allocs.count = 0;
+	fx->allocs.fail = fail;
+	mvt_bo_move(fx, mbo, mem_type);
+	failed = fx->allocs.count >= fail;
+	mvt_allocs_reset(fx);
+
+	KUNIT_EXPECT_EQ(fx->test, mvt_stats(fx).sync_moves,
+			sync_moves + failed);
+	mvt_bo_verify(fx, mbo);
+	return failed;
+}
+
+/* Job, dependencies, run list: each of them may be refused. */
+static void ttm_move_bo_survives_each_failed_allocation(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo;
+	unsigned int fail = 1;
+
+	fx->vram.scattered = true;
+	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	while (mvt_move_failing(fx, mbo, TTM_PL_VRAM, fail) |
+	       mvt_move_failing(fx, mbo, TTM_PL_SYSTEM, fail))
+		fail++;
+	KUNIT_EXPECT_EQ(test, fail, 4);
+}
+
+static void ttm_move_bo_survives_without_any_memory(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *old, *new, *fresh;
+
+	fx->allocs.fail_all = true;
+	old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES, TTM_PL_VRAM);
+	new = mvt_evict_all(fx);
+	fresh = mvt_bo_create(fx, MVT_VRAM_PAGES, ttm_bo_type_device,
+			      TTM_PL_VRAM);
+	mvt_bo_verify(fx, old);
+	mvt_bo_verify(fx, new);
+	mvt_bo_verify(fx, fresh);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 0);
+}
+
+static void ttm_move_bo_allocates_once_per_move(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES,
+						  TTM_PL_SYSTEM);
+
+	mvt_allocs_reset(fx);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	KUNIT_EXPECT_EQ(test, fx->allocs.count, 1);
+	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_EQ(test, fx->allocs.count, 2);
+}
+
+static void ttm_move_bo_refused_by_prepare_moves_at_once(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo;
+
+	fx->hooks.prepare_error = -ENODEV;
+	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	KUNIT_EXPECT_TRUE(test, mvt_bo_is_idle(mbo));
+	mvt_bo_verify(fx, mbo);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->hooks.retired), 0);
+}
+
+/* Somebody uses an object whose job cannot be had: the caller has to wait. */
+static void mvt_expect_unmoved(struct mvt *fx, struct ttm_operation_ctx *ctx,
+			       int error)
+{
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+	struct ttm_resource *res = mbo->base.resource;
+
+	mvt_bo_add_fence(fx, mbo, user);
+	fx->allocs.fail_all = true;
+	KUNIT_EXPECT_EQ(fx->test,
+			mvt_bo_try_move(fx, mbo, TTM_PL_SYSTEM, ctx), error);
+	KUNIT_EXPECT_PTR_EQ(fx->test, mbo->base.resource, res);
+	KUNIT_EXPECT_TRUE(fx->test, mvt_bo_is_idle(mbo));
+	KUNIT_EXPECT_EQ(fx->test, mvt_stats(fx).sync_moves, 0);
+
+	mvt_allocs_reset(fx);
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, mbo);
+	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
+	mvt_bo_verify(fx, mbo);
+}
+
+static void ttm_move_bo_may_not_wait(struct kunit *test)
+{
+	struct ttm_operation_ctx ctx = { .no_wait_gpu = true };
+
+	mvt_expect_unmoved(test->priv, &ctx, -EBUSY);
+}
+
+static void mvt_pend_signal(void)
+{
+	allow_signal(SIGUSR1);
+	send_sig(SIGUSR1, current, 0);
+}
+
+static void mvt_forget_signal(void)
+{
+	flush_signals(current);
+	disallow_signal(SIGUSR1);
+}
+
+static void ttm_move_bo_interrupted_by_signal(struct kunit *test)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+	struct ttm_resource *res = mbo->base.resource;
+	int ret;
+
+	mvt_bo_add_fence(fx, mbo, user);
+	fx->allocs.fail_all = true;
+	mvt_pend_signal();
+	ret = mvt_bo_try_move(fx, mbo, TTM_PL_SYSTEM, &ctx);
+	mvt_forget_signal();
+	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
+	KUNIT_EXPECT_PTR_EQ(test, mbo->base.resource, res);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 0);
+
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, mbo);
+}
+
+/* With a job there is nothing to wait for, so nothing to interrupt or forbid. */
+static void ttm_move_bo_job_needs_no_wait(struct kunit *test)
+{
+	struct ttm_operation_ctx ctx = {
+		.interruptible = true,
+		.no_wait_gpu = true,
+	};
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_pend_signal();
+	KUNIT_EXPECT_EQ(test, mvt_bo_try_move(fx, mbo, TTM_PL_SYSTEM, &ctx), 0);
+	mvt_forget_signal();
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(mbo));
+
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, mbo);
+}
+
+/* The wait of a synchronous move, when there is nothing in the reservation. */
+static void ttm_move_bo_may_not_wait_for_dependency(struct kunit *test)
+{
+	struct ttm_operation_ctx ctx = { .no_wait_gpu = true };
+	struct mvt *fx = test->priv;
+	struct mvt_fence *dep = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+
+	fx->dependency = &dep->base;
+	fx->allocs.fail_all = true;
+	KUNIT_EXPECT_EQ(test, mvt_bo_try_move(fx, mbo, TTM_PL_SYSTEM, &ctx),
+			-EBUSY);
+	mvt_expect_in(fx, mbo, TTM_PL_VRAM);
+
+	mvt_fence_signal(dep);
+	KUNIT_EXPECT_EQ(test, mvt_bo_try_move(fx, mbo, TTM_PL_SYSTEM, &ctx), 0);
+	mvt_bo_verify(fx, mbo);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 1);
+}
+
+/* Failure */
+
+/* Memory that nobody describes, and that cannot be reached by itself. */
+static void mvt_expect_unreachable(struct mvt *fx)
+{
+	struct ttm_operation_ctx ctx = {};
+	struct mvt_bo *mbo;
+
+	fx->ops.init_mem = NULL;
+	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_EQ(fx->test, mvt_bo_try_move(fx, mbo, TTM_PL_VRAM, &ctx),
+			-EINVAL);
+	mvt_expect_in(fx, mbo, TTM_PL_SYSTEM);
+	mvt_bo_verify(fx, mbo);
+}
+
+static void ttm_move_bo_rejects_memory_without_mapping(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+
+	fx->funcs.io_mem_reserve = NULL;
+	mvt_expect_unreachable(fx);
+}
+
+static void mvt_io_mem_free(struct ttm_device *bdev, struct ttm_resource *res)
+{
+}
+
+/* TTM may free the mapping while the copy is in flight. */
+static void ttm_move_bo_rejects_memory_with_borrowed_mapping(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+
+	fx->funcs.io_mem_free = mvt_io_mem_free;
+	mvt_expect_unreachable(fx);
+}
+
+/* Only by its address on the bus: every job makes a mapping of its own. */
+static int mvt_io_mem_reserve_bus(struct ttm_device *bdev,
+				  struct ttm_resource *res)
+{
+	struct mvt *fx = mvt_from_bdev(bdev);
+
+	res->bus.offset = MVT_IOMEM_BASE + (mvt_vram_addr(fx, res, 0) -
+					    fx->vram.vaddr);
+	res->bus.is_iomem = true;
+	res->bus.caching = ttm_write_combined;
+	return 0;
+}
+
+/* More often than there is room for mappings: each has to be given back. */
+static void ttm_move_bo_maps_for_the_job_alone(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_INDIRECT_IOMEM))
+		kunit_skip(test, "needs emulated I/O memory");
+
+	fx->ops.init_mem = NULL;
+	fx->funcs.io_mem_reserve = mvt_io_mem_reserve_bus;
+	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	for (i = 0; i < 100; i++) {
+		mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+		mvt_bo_verify(fx, mbo);
+		mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
+		mvt_bo_verify(fx, mbo);
+	}
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 0);
+}
+
+static void ttm_move_bo_forbidden_eviction_leaves_zeroes(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *old, *new;
+
+	mvt_apply_layout(fx);
+	old = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+	fx->hooks.begin_bo = &old->base;
+	fx->hooks.begin_error = -EIO;
+	new = mvt_evict_all(fx);
+	old->pattern = 0;
+
+	mvt_bo_verify(fx, old);
+	mvt_bo_verify(fx, new);
+	mvt_expect_move_status(fx, old, -EIO);
+	mvt_expect_move_status(fx, new, 1);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).errors, 1);
+}
+
+static struct kunit_case ttm_move_bo_cases[] = {
+	KUNIT_CASE_PARAM(ttm_move_bo_every_way, mvt_layout_gen_params),
+	KUNIT_CASE_PARAM(ttm_move_bo_evicts_every_layout, mvt_layout_gen_params),
+	KUNIT_CASE(ttm_move_bo_fresh_vram_reads_zeroes),
+	KUNIT_CASE(ttm_move_bo_untouched_object_reads_zeroes),
+	KUNIT_CASE(ttm_move_bo_purged_object_reads_zeroes),
+	KUNIT_CASE(ttm_move_bo_kernel_object_is_not_cleared),
+	KUNIT_CASE(ttm_move_bo_swapped_object_comes_back),
+	KUNIT_CASE(ttm_move_bo_system_to_system_copies_nothing),
+	KUNIT_CASE_PARAM(ttm_move_bo_eviction_is_pipelined,
+			 mvt_layout_gen_params),
+	KUNIT_CASE(ttm_move_bo_clear_waits_for_eviction),
+	KUNIT_CASE(ttm_move_bo_new_owner_waits_for_older_eviction),
+	KUNIT_CASE(ttm_move_bo_new_owner_waits_for_newer_eviction),
+	KUNIT_CASE(ttm_move_bo_evictions_do_not_wait_for_moves),
+	KUNIT_CASE(ttm_move_bo_evictions_share_one_context),
+	KUNIT_CASE(ttm_move_bo_moves_use_the_drivers_timeline),
+	KUNIT_CASE_PARAM(ttm_move_bo_evicted_while_moving_in,
+			 mvt_layout_gen_params),
+	KUNIT_CASE_PARAM(ttm_move_bo_moves_back_while_moving,
+			 mvt_layout_gen_params),
+	KUNIT_CASE(ttm_move_bo_destroyed_while_moving),
+	KUNIT_CASE(ttm_move_bo_waits_for_the_drivers_dependency),
+	KUNIT_CASE(ttm_move_bo_is_held_up_by_others),
+	KUNIT_CASE(ttm_move_bo_is_held_up_by_last_owner),
+	KUNIT_CASE_PARAM(ttm_move_bo_random_walk, mvt_layout_gen_params),
+	KUNIT_CASE(ttm_move_bo_survives_each_failed_allocation),
+	KUNIT_CASE(ttm_move_bo_survives_without_any_memory),
+	KUNIT_CASE(ttm_move_bo_allocates_once_per_move),
+	KUNIT_CASE(ttm_move_bo_refused_by_prepare_moves_at_once),
+	KUNIT_CASE(ttm_move_bo_may_not_wait),
+	KUNIT_CASE(ttm_move_bo_may_not_wait_for_dependency),
+	KUNIT_CASE(ttm_move_bo_interrupted_by_signal),
+	KUNIT_CASE(ttm_move_bo_job_needs_no_wait),
+	KUNIT_CASE(ttm_move_bo_rejects_memory_without_mapping),
+	KUNIT_CASE(ttm_move_bo_rejects_memory_with_borrowed_mapping),
+	KUNIT_CASE(ttm_move_bo_maps_for_the_job_alone),
+	KUNIT_CASE_PARAM(ttm_move_bo_forbidden_eviction_leaves_zeroes,
+			 mvt_layout_gen_params),
+	{ }
+};
+
+static struct kunit_suite ttm_move_bo_suite = {
+	.name = "ttm_move_bo",
+	.init = mvt_init,
+	.exit = mvt_exit,
+	.test_cases = ttm_move_bo_cases,
+};
+
+kunit_test_suite(ttm_move_bo_suite);
