@@ -131,7 +131,7 @@ static inline struct mvt *mvt_from_bdev(struct ttm_device *bdev)
 	return container_of(bdev, struct mvt, bdev);
 }
 
-/* ttm_move_kunit.c */
+/* ttm_move_kunit_device.c */
 int mvt_init(struct kunit *test);
 void mvt_exit(struct kunit *test);
 void mvt_seed(struct mvt *fx);
@@ -166,6 +166,12 @@ void mvt_vram_dirty(struct mvt *fx);
 
 /**
  * struct mvt_fence - a fence that a test signals by hand
+ * @base: the fence
+ * @lock: lock of @base
+ * @link: in &struct mvt.fences
+ * @later: signals @base from a workqueue
+ * @irq: signals @base from an interrupt
+ * @in_irq: @irq has run in an interrupt
  */
 struct mvt_fence {
 	struct dma_fence base;
