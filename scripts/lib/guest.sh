@@ -60,6 +60,35 @@ guest_progress()
 	tail -n +1 -f --pid="$2" "$1" | sed -un 's/\r$//; s/^\[ *[0-9.]*\] job: /    /p' >&2
 }
 
+# guest_once FOLDER SECONDS COMMAND...: run a guest to its end, with a fresh console.log
+# and share/ in FOLDER. Returns the status of `timeout`. Takes the EXIT trap for as long
+# as the guest runs.
+guest_once()
+{
+	local folder=$1 seconds=$2 pid rc=0
+	shift 2
+
+	rm -rf "$folder/share"
+	mkdir -p "$folder/share"
+	: >"$folder/console.log"
+	timeout -k 5 "$seconds" "$@" </dev/null >>"$folder/console.log" 2>&1 &
+	pid=$!
+	# shellcheck disable=SC2064 # this very process, not a later one
+	trap "kill $pid 2>/dev/null || true" EXIT
+	guest_progress "$folder/console.log" "$pid"
+	wait "$pid" || rc=$?
+	trap - EXIT
+	return "$rc"
+}
+
+# guest_lost FOLDER: true where the emulator lost the guest before its job began. Rarely,
+# one processor still sees the breakpoint that another has just patched out of the
+# kernel's code: the kernel dies of it at boot, before any module of ours is loaded.
+guest_lost()
+{
+	[ ! -e "$1/share/started" ] && grep -q 'Oops: int3' "$1/console.log"
+}
+
 # guest_boot ACCEL KERNEL INITRAMFS FOLDER SECONDS APPEND [QEMU_ARGUMENT...]: run a
 # guest to its end. FOLDER/console.log gets the whole console, FOLDER/share is the
 # guest's /share, and FOLDER/share/status what its job ended with. APPEND is added to
@@ -68,23 +97,19 @@ guest_progress()
 # trap for as long as the guest runs.
 guest_boot()
 {
-	local kernel=$2 initramfs=$3 folder=$4 seconds=$5 append=$6 machine pid rc=0
+	local kernel=$2 initramfs=$3 folder=$4 seconds=$5 append=$6 machine tries rc
 
 	mapfile -t machine < <(guest_machine "$1")
 	shift 6
-	rm -rf "$folder/share"
-	mkdir -p "$folder/share"
-	: >"$folder/console.log"
-	timeout -k 5 "$seconds" "${machine[@]}" -smp 2 -m 2048 \
-		-kernel "$kernel" -initrd "$initramfs" -append "$GUEST_CMDLINE $append" \
-		-virtfs "local,path=$folder/share,mount_tag=share,security_model=none" \
-		"$@" </dev/null >>"$folder/console.log" 2>&1 &
-	pid=$!
-	# shellcheck disable=SC2064 # this very process, not a later one
-	trap "kill $pid 2>/dev/null || true" EXIT
-	guest_progress "$folder/console.log" "$pid"
-	wait "$pid" || rc=$?
-	trap - EXIT
+	for tries in 1 2 3; do
+		rc=0
+		guest_once "$folder" "$seconds" "${machine[@]}" -smp 2 -m 2048 \
+			-kernel "$kernel" -initrd "$initramfs" -append "$GUEST_CMDLINE $append" \
+			-virtfs "local,path=$folder/share,mount_tag=share,security_model=none" \
+			"$@" || rc=$?
+		guest_lost "$folder" || break
+		say "the emulator lost the guest at boot (try $tries of 3)"
+	done
 	[ "$rc" != 124 ] || return 124
 	[ "$(cat "$folder/share/status" 2>/dev/null)" = 0 ]
 }

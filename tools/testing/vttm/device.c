@@ -26,7 +26,7 @@ void fail(const char *format, ...)
 	va_list arguments;
 
 	fflush(stdout);
-	fputs("vttm-walk: error: ", stderr);
+	fprintf(stderr, "%s: error: ", program_invocation_short_name);
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
