@@ -307,14 +307,20 @@ static int vttm_move_locked(struct vttm_object *obj,
 			    const struct drm_vttm_move *args,
 			    struct vttm_move_sync *sync)
 {
+	struct ww_acquire_ctx ticket;
 	struct dma_fence *fence;
 	int ret;
 
-	ret = ttm_bo_reserve(&obj->bo, true, false, NULL);
+	/* With a ticket TTM waits for an object that somebody else has locked. */
+	ww_acquire_init(&ticket, &reservation_ww_class);
+	ret = ttm_bo_reserve(&obj->bo, true, false, &ticket);
+	if (!ret) {
+		fence = vttm_object_move(obj, args, sync->in_fence);
+		ttm_bo_unreserve(&obj->bo);
+	}
+	ww_acquire_fini(&ticket);
 	if (ret)
 		return ret;
-	fence = vttm_object_move(obj, args, sync->in_fence);
-	ttm_bo_unreserve(&obj->bo);
 	if (IS_ERR(fence))
 		return PTR_ERR(fence);
 

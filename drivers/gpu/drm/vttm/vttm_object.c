@@ -2,10 +2,7 @@
 /*
  * Objects: GEM on one side, TTM on the other.
  */
-#include <linux/anon_inodes.h>
 #include <linux/dma-buf.h>
-#include <linux/file.h>
-#include <linux/module.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -185,40 +182,6 @@ static const struct vm_operations_struct vttm_vm_ops = {
 	.access = vttm_vm_access,
 };
 
-static int vttm_mmap_release(struct inode *inode, struct file *file)
-{
-	drm_dev_put(file->private_data);
-	return 0;
-}
-
-static const struct file_operations vttm_mmap_fops = {
-	.owner = THIS_MODULE,
-	.release = vttm_mmap_release,
-};
-
-/*
- * A mapping made through the dma-buf's own file would not be found, and zapped,
- * when the object moves: hang it on the device's address space. The new file keeps
- * the device, as the dma-buf's did.
- */
-static int vttm_adopt_mapping(struct drm_device *drm,
-			      struct vm_area_struct *vma)
-{
-	struct file *file;
-
-	if (vma->vm_file->f_mapping == drm->anon_inode->i_mapping)
-		return 0;
-
-	file = anon_inode_getfile("vttm", &vttm_mmap_fops, drm, O_RDWR);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	drm_dev_get(drm);
-	file->f_mapping = drm->anon_inode->i_mapping;
-	vma_set_file(vma, file);
-	fput(file);
-	return 0;
-}
-
 /* The exporter knows where the bytes of an imported object are. */
 static int vttm_mmap_imported(struct drm_gem_object *gem,
 			      struct vm_area_struct *vma)
@@ -236,14 +199,8 @@ static int vttm_mmap_imported(struct drm_gem_object *gem,
 static int vttm_object_mmap(struct drm_gem_object *gem,
 			    struct vm_area_struct *vma)
 {
-	int ret;
-
 	if (gem->import_attach)
 		return vttm_mmap_imported(gem, vma);
-
-	ret = vttm_adopt_mapping(gem->dev, vma);
-	if (ret)
-		return ret;
 	return drm_gem_ttm_mmap(gem, vma);
 }
 

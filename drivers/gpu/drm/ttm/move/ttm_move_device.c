@@ -46,18 +46,21 @@ static int ttm_move_device_create_timelines(struct ttm_move_device *mdev)
  * reclaim waits for one of the fences, and nothing on that queue ever waits.
  * Each copy keeps a CPU busy: leave one to those who ask for moves, who would
  * otherwise be blocked by want of a CPU instead. WQ_SYSFS lets the administrator
- * choose the CPUs and the priority.
+ * choose the CPUs and the priority; the number tells the queue from that of the
+ * same device before it was unplugged, which lasts as long as its users.
  *
  * Release may sleep on anything, so it must not share the queue's rescuer.
  */
 static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 					 const char *name)
 {
+	static atomic_t number = ATOMIC_INIT(0);
 	unsigned int max_active = max(num_online_cpus(), 2u) - 1;
 
-	mdev->wq = alloc_workqueue("ttm_move_%s",
+	mdev->wq = alloc_workqueue("ttm_move_%s.%u",
 				   WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
-				   max_active, name);
+				   max_active, name,
+				   (u32)atomic_inc_return(&number));
 	mdev->release_wq = alloc_workqueue("ttm_move_put_%s", WQ_UNBOUND, 0,
 					   name);
 	return mdev->wq && mdev->release_wq ? 0 : -ENOMEM;
