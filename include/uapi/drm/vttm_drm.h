@@ -26,7 +26,8 @@ extern "C" {
  * ENOENT    the handle names no object of this file
  * ENODEV    the device was unplugged
  * EINTR     a signal arrived while the call waited; call again
- * ENOMEM    out of memory, or no room in video memory for the object
+ * ENOMEM    out of memory, or no room in video memory for the object that could
+ *           be made without what other calls have locked at this moment
  * ========  ==================================================================
  */
 

@@ -211,7 +211,7 @@ static void vttm_move_sync_signal(struct vttm_move_sync *sync,
 	sync->chain = NULL;
 }
 
-/* The fence of the move that was just made; if it was made at once, a stub. */
+/* The fence of the last move that had one; if that is long ago, a stub. */
 static struct dma_fence *vttm_object_own_fence(struct vttm_object *obj)
 {
 	struct dma_resv_iter cursor;
@@ -224,26 +224,33 @@ static struct dma_fence *vttm_object_own_fence(struct vttm_object *obj)
 	return dma_fence_get_stub();
 }
 
-/* Nothing is to be moved: a fence for the moves before, and for the in-fence. */
+/*
+ * Nothing is to be moved: a job that passes on the moves before and the in-fence,
+ * and that later moves wait for as for any other.
+ */
 static struct dma_fence *vttm_object_pass_on(struct vttm_object *obj,
 					     struct dma_fence *in_fence)
 {
 	struct vttm_device *vdev = vttm_from_bdev(obj->bo.bdev);
 	struct dma_resv *resv = obj->bo.base.resv;
 	struct ttm_move_job *job;
+	struct dma_fence *fence;
 
 	if (!in_fence && dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL))
-		return dma_fence_get_stub();
+		return vttm_object_own_fence(obj);
 
-	job = ttm_move_job_create(&vdev->mdev, NULL);
+	job = ttm_move_job_create(&vdev->mdev, obj->timeline);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 	if (ttm_move_job_add_resv(job, resv, DMA_RESV_USAGE_KERNEL) ||
-	    ttm_move_job_add_dependency(job, in_fence)) {
+	    ttm_move_job_add_dependency(job, in_fence) ||
+	    dma_resv_reserve_fences(resv, 1)) {
 		ttm_move_job_drop(job);
 		return ERR_PTR(-ENOMEM);
 	}
-	return ttm_move_job_arm(job);
+	fence = ttm_move_job_arm(job);
+	dma_resv_add_fence(resv, fence, DMA_RESV_USAGE_KERNEL);
+	return fence;
 }
 
 /* The reservation is held. */
@@ -252,6 +259,7 @@ static struct dma_fence *vttm_object_move(struct vttm_object *obj,
 					  struct dma_fence *in_fence)
 {
 	struct ttm_operation_ctx ctx = { .interruptible = true };
+	u64 seqno = obj->timeline->seqno;
 	int ret;
 
 	if (obj->bo.pin_count)
@@ -264,7 +272,11 @@ static struct dma_fence *vttm_object_move(struct vttm_object *obj,
 	ret = vttm_object_validate(obj, args->placement, &ctx);
 	obj->in_fence = NULL;
 	obj->move_flags = 0;
-	return ret ? ERR_PTR(ret) : vttm_object_own_fence(obj);
+	if (ret)
+		return ERR_PTR(ret);
+	/* A move that was made at once has no fence of its own. */
+	return seqno == obj->timeline->seqno ? dma_fence_get_stub() :
+	       vttm_object_own_fence(obj);
 }
 
 static int vttm_move_check(const struct drm_vttm_move *args)
@@ -311,7 +323,10 @@ static int vttm_move_locked(struct vttm_object *obj,
 	struct dma_fence *fence;
 	int ret;
 
-	/* With a ticket TTM waits for an object that somebody else has locked. */
+	/*
+	 * With a ticket TTM waits for an object that a younger one has locked; what
+	 * an older one has locked does not count as room that could be had.
+	 */
 	ww_acquire_init(&ticket, &reservation_ww_class);
 	ret = ttm_bo_reserve(&obj->bo, true, false, &ticket);
 	if (!ret) {

@@ -132,6 +132,15 @@ static enum ttm_move_op ttm_move_choose_op(struct ttm_buffer_object *bo)
 	return TTM_MOVE_CLEAR;
 }
 
+/* What a driver's hook said must hold before anything is waited for or written. */
+static bool ttm_move_plan_holds(const struct ttm_move_plan *plan)
+{
+	return (plan->op == TTM_MOVE_NONE ||
+		ttm_move_mem_holds(&plan->dst, plan->bytes)) &&
+	       (plan->op != TTM_MOVE_COPY ||
+		ttm_move_mem_holds(&plan->src, plan->bytes));
+}
+
 static int ttm_move_plan_init(struct ttm_move_plan *plan,
 			      struct ttm_move_device *mdev,
 			      struct ttm_buffer_object *bo,
@@ -150,6 +159,8 @@ static int ttm_move_plan_init(struct ttm_move_plan *plan,
 		ret = ttm_move_mem_init_res(mdev, bo, dst_mem, &plan->dst);
 	if (!ret && plan->op == TTM_MOVE_COPY)
 		ret = ttm_move_mem_init_res(mdev, bo, bo->resource, &plan->src);
+	if (!ret && !ttm_move_plan_holds(plan))
+		ret = -EINVAL;
 	if (ret)
 		ttm_move_plan_fini(plan);
 	return ret;

@@ -57,10 +57,10 @@ static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 	static atomic_t number = ATOMIC_INIT(0);
 	unsigned int max_active = max(num_online_cpus(), 2u) - 1;
 
-	mdev->wq = alloc_workqueue("ttm_move_%s.%u",
+	mdev->wq = alloc_workqueue("ttm_move%u_%s",
 				   WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
-				   max_active, name,
-				   (u32)atomic_inc_return(&number));
+				   max_active, (u32)atomic_inc_return(&number),
+				   name);
 	mdev->release_wq = alloc_workqueue("ttm_move_put_%s", WQ_UNBOUND, 0,
 					   name);
 	return mdev->wq && mdev->release_wq ? 0 : -ENOMEM;
@@ -121,7 +121,8 @@ EXPORT_SYMBOL_GPL(ttm_move_device_init);
  * move can start. Fences, and the code behind them, live on until their last
  * reference is gone; they no longer refer to @mdev or to the driver.
  *
- * Call before the TTM device, its managers and the aperture go away.
+ * Call after the managers are torn down, since that evicts, and before the TTM
+ * device and the aperture go away.
  *
  * Context: Process context. Sleeps. No reservation may be held.
  */

@@ -106,6 +106,32 @@ int ttm_move_copy(const struct ttm_move_mem *dst,
 }
 EXPORT_SYMBOL_GPL(ttm_move_copy);
 
+/* A hole does not excuse the bytes behind it, where they may not stay as they are. */
+static int ttm_move_clear_some(const struct ttm_move_mem *dst, u64 offset,
+			       u64 bytes, bool skip_holes)
+{
+	struct ttm_move_iter to;
+	struct iosys_map map;
+	u64 end = offset + bytes;
+	ssize_t n;
+
+	ttm_move_iter_init(&to, dst);
+	for (; offset < end; offset += n) {
+		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
+		n = ttm_move_iter_map(&to, offset, n, &map);
+		if (n > 0) {
+			ttm_move_clear_map(&map, n);
+			ttm_move_iter_unmap(&to, &map);
+		} else if (skip_holes) {
+			n = PAGE_SIZE - offset_in_page(offset);
+		} else {
+			return n;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
 /**
  * ttm_move_clear() - fill a memory with zeroes, in the caller
  * @dst: destination
@@ -117,22 +143,7 @@ EXPORT_SYMBOL_GPL(ttm_move_copy);
  */
 int ttm_move_clear(const struct ttm_move_mem *dst, u64 offset, u64 bytes)
 {
-	struct ttm_move_iter to;
-	struct iosys_map map;
-	u64 end = offset + bytes;
-	ssize_t n;
-
-	ttm_move_iter_init(&to, dst);
-	for (; offset < end; offset += n) {
-		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
-		n = ttm_move_iter_map(&to, offset, n, &map);
-		if (n < 0)
-			return n;
-		ttm_move_clear_map(&map, n);
-		ttm_move_iter_unmap(&to, &map);
-		cond_resched();
-	}
-	return 0;
+	return ttm_move_clear_some(dst, offset, bytes, false);
 }
 EXPORT_SYMBOL_GPL(ttm_move_clear);
 
@@ -213,7 +224,11 @@ static void ttm_move_job_set_none(struct ttm_move_job *job)
 /* A failsafe job has nothing to do if what it guards went well. */
 static bool ttm_move_job_is_needed(const struct ttm_move_job *job)
 {
-	return !job->guard || dma_fence_get_status(job->guard) < 0;
+	int status = job->guard ? dma_fence_get_status(job->guard) : -ENODATA;
+
+	/* The job waited for it; if it did not, only a copy leaves no stale bytes. */
+	WARN_ON(!status);
+	return status <= 0;
 }
 
 static int ttm_move_job_touch(struct ttm_move_job *job)
@@ -226,17 +241,6 @@ static int ttm_move_job_touch(struct ttm_move_job *job)
 	if (job->op == TTM_MOVE_CLEAR)
 		return ttm_move_clear(&job->dst, 0, job->bytes);
 	return ttm_move_copy(&job->dst, &job->src, 0, job->bytes);
-}
-
-/* As much as can be reached: a hole does not excuse the bytes behind it. */
-static void ttm_move_clear_all(const struct ttm_move_mem *dst, u64 bytes)
-{
-	u64 offset;
-
-	if (!ttm_move_clear(dst, 0, bytes))
-		return;
-	for (offset = 0; offset < bytes; offset += PAGE_SIZE)
-		ttm_move_clear(dst, offset, min_t(u64, PAGE_SIZE, bytes - offset));
 }
 
 /*
@@ -252,7 +256,7 @@ static void ttm_move_job_execute(struct ttm_move_job *job)
 
 	job->error = ttm_move_job_touch(job);
 	if (job->error)
-		ttm_move_clear_all(&job->dst, job->bytes);
+		ttm_move_clear_some(&job->dst, 0, job->bytes, true);
 	/*
 	 * Drain write-combining buffers before the fence tells others that the
 	 * bytes are there; pairs with the ordering that their wait implies.
@@ -372,7 +376,10 @@ static void ttm_move_dep_signalled(struct dma_fence *fence,
 	ttm_move_job_depend_put(container_of(cb, struct ttm_move_dep, cb)->job);
 }
 
-/* The dependency that a later fence of the same context can stand in for. */
+/*
+ * The dependency that a later fence of the same context can stand in for. Not the
+ * guard: its own outcome counts.
+ */
 static struct ttm_move_dep *ttm_move_job_find_dep(struct ttm_move_job *job,
 						  const struct dma_fence *fence)
 {
@@ -380,7 +387,8 @@ static struct ttm_move_dep *ttm_move_job_find_dep(struct ttm_move_job *job,
 
 	/* Fences of context 0 have no order among each other. */
 	for (i = 0; fence->context && i < job->num_deps; i++)
-		if (job->deps[i].fence->context == fence->context)
+		if (job->deps[i].fence->context == fence->context &&
+		    job->deps[i].fence != job->guard)
 			return &job->deps[i];
 	return NULL;
 }
@@ -402,32 +410,38 @@ static int ttm_move_job_grow_deps(struct ttm_move_job *job)
 	return 0;
 }
 
-static int ttm_move_job_add_one(struct ttm_move_job *job,
-				struct dma_fence *fence)
+static int ttm_move_job_push_dep(struct ttm_move_job *job,
+				 struct dma_fence *fence)
 {
-	struct ttm_move_dep *dep;
 	int ret;
-
-	if (dma_fence_is_signaled(fence))
-		return 0;
-	if (ttm_move_fence_is_foreign(fence))
-		job->foreign = true;
-
-	dep = ttm_move_job_find_dep(job, fence);
-	if (dep) {
-		if (dma_fence_is_later(fence, dep->fence)) {
-			dma_fence_put(dep->fence);
-			dep->fence = dma_fence_get(fence);
-		}
-		return 0;
-	}
 
 	if (job->num_deps == job->max_deps) {
 		ret = ttm_move_job_grow_deps(job);
 		if (ret)
 			return ret;
 	}
+	job->foreign |= ttm_move_fence_is_foreign(fence);
 	job->deps[job->num_deps++].fence = dma_fence_get(fence);
+	return 0;
+}
+
+static int ttm_move_job_add_one(struct ttm_move_job *job,
+				struct dma_fence *fence)
+{
+	struct ttm_move_dep *dep;
+
+	if (dma_fence_is_signaled(fence))
+		return 0;
+
+	dep = ttm_move_job_find_dep(job, fence);
+	if (!dep)
+		return ttm_move_job_push_dep(job, fence);
+
+	if (dma_fence_is_later(fence, dep->fence)) {
+		dma_fence_put(dep->fence);
+		dep->fence = dma_fence_get(fence);
+		job->foreign |= ttm_move_fence_is_foreign(fence);
+	}
 	return 0;
 }
 
@@ -509,7 +523,7 @@ int ttm_move_job_set_guard(struct ttm_move_job *job, struct dma_fence *guard)
 
 	dma_fence_put(job->guard);
 	job->guard = dma_fence_get(guard);
-	return ttm_move_job_add_dependency(job, guard);
+	return ttm_move_job_push_dep(job, guard);
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_set_guard);
 
@@ -642,6 +656,7 @@ EXPORT_SYMBOL_GPL(ttm_move_job_prepare);
 struct dma_fence *ttm_move_job_arm(struct ttm_move_job *job)
 {
 	struct dma_fence *fence = &job->fence;
+	bool cookie = dma_fence_begin_signalling();
 	unsigned int i;
 
 	/*
@@ -666,6 +681,7 @@ struct dma_fence *ttm_move_job_arm(struct ttm_move_job *job)
 			ttm_move_job_depend_put(job);
 	}
 	ttm_move_job_depend_put(job);
+	dma_fence_end_signalling(cookie);
 	return fence;
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_arm);

@@ -75,12 +75,25 @@ void ttm_move_timeline_put(struct ttm_move_timeline *timeline)
 }
 EXPORT_SYMBOL_GPL(ttm_move_timeline_put);
 
+/* Signals no earlier than the job before it, whatever that one waits for. */
+static void ttm_move_timeline_inherit(struct ttm_move_timeline *timeline,
+				      struct ttm_move_job *job)
+{
+	lockdep_assert_held(&timeline->lock);
+
+	if (!list_empty(&timeline->jobs))
+		job->foreign |= list_last_entry(&timeline->jobs,
+						struct ttm_move_job,
+						link)->foreign;
+}
+
 /* Makes the job's fence: from here on it must signal. */
 void ttm_move_timeline_add(struct ttm_move_timeline *timeline,
 			   struct ttm_move_job *job,
 			   const struct dma_fence_ops *ops)
 {
 	spin_lock_irq(&timeline->lock);
+	ttm_move_timeline_inherit(timeline, job);
 	dma_fence_init(&job->fence, ops, &timeline->lock, timeline->context,
 		       ++timeline->seqno);
 	list_add_tail(&job->link, &timeline->jobs);

@@ -355,6 +355,29 @@ static void ttm_move_fence_is_foreign_by_dependency(struct kunit *test)
 	dma_fence_put(fences[2]);
 }
 
+/* Nor can a job signal before the one ahead of it on its timeline. */
+static void ttm_move_fence_is_foreign_by_timeline(struct kunit *test)
+{
+	struct ttm_move_timeline *timeline = ttm_move_timeline_create("test");
+	struct mvt *fx = test->priv;
+	struct mvt_fence *dep = mvt_fence_create(fx);
+	struct ttm_move_job *ahead, *behind;
+	struct dma_fence *fences[2];
+
+	KUNIT_ASSERT_NOT_NULL(test, timeline);
+	ahead = ttm_move_job_create(&fx->mdev, timeline);
+	behind = ttm_move_job_create(&fx->mdev, timeline);
+	ttm_move_timeline_put(timeline);
+	ttm_move_job_add_dependency(ahead, &dep->base);
+	fences[0] = ttm_move_job_arm(ahead);
+	fences[1] = ttm_move_job_arm(behind);
+	KUNIT_EXPECT_TRUE(test, ttm_move_fence_is_foreign(fences[1]));
+
+	mvt_fence_signal(dep);
+	mvt_expect_done(fx, fences[0], 1);
+	mvt_expect_done(fx, fences[1], 1);
+}
+
 #define MVT_NUM_USAGES	(DMA_RESV_USAGE_BOOKKEEP + 1)
 
 /* A reservation object with one fence of each usage. */
@@ -503,6 +526,7 @@ static struct kunit_case ttm_move_depend_cases[] = {
 	KUNIT_CASE_PARAM(ttm_move_job_failsafe_rejects_containers,
 			 mvt_container_gen_params),
 	KUNIT_CASE(ttm_move_fence_is_foreign_by_dependency),
+	KUNIT_CASE(ttm_move_fence_is_foreign_by_timeline),
 	KUNIT_CASE(ttm_move_job_waits_by_usage),
 	KUNIT_CASE(ttm_move_job_reports_failure_to_add_resv),
 	KUNIT_CASE(ttm_move_job_starts_from_interrupt),

@@ -234,6 +234,26 @@ static void ttm_move_job_failsafe_guards_the_last_fence(struct kunit *test)
 	mvt_expect_untouched(fx);
 }
 
+/* A later fence of its context cannot stand in for the guard: its outcome counts. */
+static void ttm_move_job_failsafe_waits_for_its_guard(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	u64 context = dma_fence_context_alloc(1);
+	struct mvt_fence *guard = mvt_fence_create_at(fx, context, 1);
+	struct mvt_fence *later = mvt_fence_create_at(fx, context, 2);
+	struct ttm_move_job *job = mvt_copy_create(fx);
+	struct dma_fence *fence;
+
+	ttm_move_job_set_guard(job, &guard->base);
+	ttm_move_job_add_dependency(job, &later->base);
+	fence = ttm_move_job_arm(job);
+	mvt_fence_signal(later);
+	mvt_expect_waiting(fx, fence);
+	mvt_fence_signal_error(guard, -EIO);
+	mvt_expect_done(fx, fence, 1);
+	mvt_expect_copied(fx);
+}
+
 /* Failure: no stale bytes, and everybody is told */
 
 static void ttm_move_job_forbidden_leaves_zeroes(struct kunit *test)
@@ -409,6 +429,7 @@ static struct kunit_case ttm_move_job_cases[] = {
 	KUNIT_CASE_PARAM(ttm_move_job_failsafe, mvt_guard_gen_params),
 	KUNIT_CASE(ttm_move_job_failsafe_keeps_the_order),
 	KUNIT_CASE(ttm_move_job_failsafe_guards_the_last_fence),
+	KUNIT_CASE(ttm_move_job_failsafe_waits_for_its_guard),
 	KUNIT_CASE(ttm_move_job_forbidden_leaves_zeroes),
 	KUNIT_CASE(ttm_move_job_failing_midway_leaves_zeroes),
 	KUNIT_CASE(ttm_move_job_failure_clears_around_a_hole),
