@@ -104,7 +104,8 @@ def parse_trace(lines: Iterable[str]) -> List[Job]:
         key = int(match["context"]), int(match["seqno"])
         job = jobs.get(key) or Job(*key, match["direction"], "", {})
         if match["stage"] == "copy_begin":
-            job = job._replace(worker=match["task"].strip())
+            # The tasks' names are not recorded, but only workers copy.
+            job = job._replace(worker=match["task"].strip().replace("<...>", "kworker"))
         job.stage_ns[match["stage"]] = (int(match["seconds"]) * 10**9
                                         + int(match["micros"]) * 1000)
         jobs[key] = job
