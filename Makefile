@@ -14,6 +14,9 @@ check: ## run every test and count the results (scripts/check --help)
 modules: ## build ttm_move.ko and vttm.ko against the distribution's headers
 	@scripts/modules $(MAKEOVERRIDES)
 
+kernel: ## build a kernel with the overlay, lockdep and i915's tests
+	@scripts/build-kernel $(MAKEOVERRIDES)
+
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
 
@@ -26,4 +29,4 @@ clean: ## remove everything that was built or reported, but not the downloads
 help: ## show this
 	@sed -n 's/^\([a-z]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
-.PHONY: run check modules htmldocs readme clean help
+.PHONY: run check modules kernel htmldocs readme clean help
