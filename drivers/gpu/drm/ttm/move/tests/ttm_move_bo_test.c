@@ -485,7 +485,7 @@ static void mvt_walk_use(struct mvt *fx, struct mvt_bo *mbo)
 	struct mvt_fence *user = mvt_fence_create(fx);
 
 	mvt_bo_add_fence(fx, mbo, user);
-	mvt_fence_signal_later(user);
+	mvt_fence_signal_later(user, mvt_below(fx, 16));
 }
 
 /* Mostly into video memory, so that others have to leave it. */
@@ -543,7 +543,7 @@ static void mvt_bo_add_users(struct mvt *fx, struct mvt_bo *mbo)
 	for (i = 0; i <= TTM_MOVE_INLINE_DEPS; i++) {
 		user = mvt_fence_create(fx);
 		mvt_bo_add_fence(fx, mbo, user);
-		mvt_fence_signal_later(user);
+		mvt_fence_signal_later(user, 0);
 	}
 }
 

@@ -17,7 +17,7 @@ static void ttm_move_flush_waits_for_retired_hooks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ttm_move_job_prepare(job), 0);
 	ttm_move_job_add_dependency(job, &dep->base);
 	fence = ttm_move_job_arm(job);
-	mvt_fence_signal_later(dep);
+	mvt_fence_signal_later(dep, 0);
 	ttm_move_device_flush(&fx->mdev);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
 	KUNIT_EXPECT_EQ(test, atomic_read(&fx->hooks.retired), 1);
@@ -106,7 +106,7 @@ static void ttm_move_fini_drains(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ttm_move_job_prepare(job), 0);
 	ttm_move_job_add_dependency(job, &dep->base);
 	fence = ttm_move_job_arm(job);
-	mvt_fence_signal_later(dep);
+	mvt_fence_signal_later(dep, 0);
 
 	ttm_move_device_fini(mdev);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));

@@ -170,6 +170,7 @@ void mvt_vram_dirty(struct mvt *fx);
  * @lock: lock of @base
  * @link: in &struct mvt.fences
  * @later: signals @base from a workqueue
+ * @rounds: how often @later lets others go first
  * @irq: signals @base from an interrupt
  * @in_irq: @irq has run in an interrupt
  */
@@ -177,7 +178,8 @@ struct mvt_fence {
 	struct dma_fence base;
 	spinlock_t lock; /* base */
 	struct list_head link;
-	struct delayed_work later;
+	struct work_struct later;
+	unsigned int rounds;
 	struct irq_work irq;
 	bool in_irq;
 };
@@ -187,7 +189,7 @@ struct mvt_fence *mvt_fence_create(struct mvt *fx);
 struct mvt_fence *mvt_fence_create_at(struct mvt *fx, u64 context, u64 seqno);
 void mvt_fence_signal(struct mvt_fence *fence);
 void mvt_fence_signal_error(struct mvt_fence *fence, int error);
-void mvt_fence_signal_later(struct mvt_fence *fence);
+void mvt_fence_signal_later(struct mvt_fence *fence, unsigned int rounds);
 void mvt_fence_signal_irq(struct mvt_fence *fence);
 void mvt_fences_signal(struct mvt *fx);
 void mvt_fences_fini(struct mvt *fx);

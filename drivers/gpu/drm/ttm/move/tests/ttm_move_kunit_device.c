@@ -144,6 +144,21 @@ static bool mvt_job_is_over(struct ttm_move_job *job)
 	       test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &job->fence.flags);
 }
 
+static void mvt_nop_work(struct work_struct *work)
+{
+}
+
+/* Lets everybody run who is able to. */
+static void mvt_give_way(void)
+{
+	struct work_struct work;
+
+	INIT_WORK_ONSTACK(&work, mvt_nop_work);
+	queue_work(system_unbound_wq, &work);
+	flush_work(&work);
+	destroy_work_on_stack(&work);
+}
+
 static void mvt_retired(struct ttm_move_job *job)
 {
 	struct mvt_hooks *hooks = &((struct mvt *)job->mdev->priv)->hooks;
@@ -153,7 +168,7 @@ static void mvt_retired(struct ttm_move_job *job)
 	if (!in_task() || !mvt_job_is_over(job))
 		atomic_inc(&hooks->early);
 	if (hooks->slow_retired)
-		schedule_timeout_uninterruptible(1);
+		mvt_give_way();
 	atomic_inc(&hooks->retired);
 }
 

@@ -20,10 +20,12 @@ static const struct dma_fence_ops mvt_fence_ops = {
 
 static void mvt_fence_later_work(struct work_struct *work)
 {
-	struct mvt_fence *fence = container_of(to_delayed_work(work),
-					       struct mvt_fence, later);
+	struct mvt_fence *fence = container_of(work, struct mvt_fence, later);
 
-	dma_fence_signal(&fence->base);
+	if (!fence->rounds--)
+		dma_fence_signal(&fence->base);
+	else
+		queue_work(system_unbound_wq, work);
 }
 
 static void mvt_fence_irq_work(struct irq_work *work)
@@ -40,7 +42,7 @@ struct mvt_fence *mvt_fence_create_at(struct mvt *fx, u64 context, u64 seqno)
 
 	KUNIT_ASSERT_NOT_NULL(fx->test, fence);
 	spin_lock_init(&fence->lock);
-	INIT_DELAYED_WORK(&fence->later, mvt_fence_later_work);
+	INIT_WORK(&fence->later, mvt_fence_later_work);
 	fence->irq = IRQ_WORK_INIT_HARD(mvt_fence_irq_work);
 	dma_fence_init(&fence->base, &mvt_fence_ops, &fence->lock, context,
 		       seqno);
@@ -64,10 +66,14 @@ void mvt_fence_signal_error(struct mvt_fence *fence, int error)
 	dma_fence_signal(&fence->base);
 }
 
-/* By somebody else, while the test waits. */
-void mvt_fence_signal_later(struct mvt_fence *fence)
+/*
+ * By somebody else, who lets others go first so many times; at the latest when the
+ * test waits.
+ */
+void mvt_fence_signal_later(struct mvt_fence *fence, unsigned int rounds)
 {
-	schedule_delayed_work(&fence->later, 1);
+	fence->rounds = rounds;
+	queue_work(system_unbound_wq, &fence->later);
 }
 
 void mvt_fence_signal_irq(struct mvt_fence *fence)
@@ -82,7 +88,7 @@ void mvt_fences_signal(struct mvt *fx)
 	struct mvt_fence *fence;
 
 	list_for_each_entry(fence, &fx->fences, link) {
-		cancel_delayed_work_sync(&fence->later);
+		cancel_work_sync(&fence->later);
 		dma_fence_signal(&fence->base);
 	}
 }
