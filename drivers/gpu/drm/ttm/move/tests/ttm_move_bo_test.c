@@ -678,6 +678,8 @@ static void ttm_move_bo_interrupted_by_signal(struct kunit *test)
 
 	mvt_bo_add_fence(fx, mbo, user);
 	fx->allocs.fail_all = true;
+	/* Much later: only whoever sleeps in spite of the signal gets that far. */
+	mvt_fence_signal_later(user, 10000);
 	mvt_pend_signal();
 	ret = mvt_bo_try_move(fx, mbo, TTM_PL_SYSTEM, &ctx);
 	mvt_forget_signal();
@@ -685,7 +687,6 @@ static void ttm_move_bo_interrupted_by_signal(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, mbo->base.resource, res);
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 0);
 
-	mvt_fence_signal(user);
 	mvt_bo_verify(fx, mbo);
 }
 
@@ -765,6 +766,23 @@ static void ttm_move_bo_rejects_memory_with_borrowed_mapping(struct kunit *test)
 
 	fx->funcs.io_mem_free = mvt_io_mem_free;
 	mvt_expect_unreachable(fx);
+}
+
+/* What the driver's hook says cannot be: found out before anything is written. */
+static void ttm_move_bo_rejects_memory_outside_aperture(struct kunit *test)
+{
+	struct ttm_operation_ctx ctx = {};
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_VRAM_PAGES,
+						  TTM_PL_SYSTEM);
+
+	fx->aperture.bytes = MVT_VRAM_BYTES - PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, mvt_bo_try_move(fx, mbo, TTM_PL_VRAM, &ctx),
+			-EINVAL);
+	mvt_expect_in(fx, mbo, TTM_PL_SYSTEM);
+	mvt_bo_verify(fx, mbo);
+	KUNIT_EXPECT_TRUE(test, mvt_is_filled_with(fx->vram.vaddr, MVT_DIRT,
+						   MVT_VRAM_BYTES));
 }
 
 /* Only by its address on the bus: every job makes a mapping of its own. */
@@ -857,6 +875,7 @@ static struct kunit_case ttm_move_bo_cases[] = {
 	KUNIT_CASE(ttm_move_bo_job_needs_no_wait),
 	KUNIT_CASE(ttm_move_bo_rejects_memory_without_mapping),
 	KUNIT_CASE(ttm_move_bo_rejects_memory_with_borrowed_mapping),
+	KUNIT_CASE(ttm_move_bo_rejects_memory_outside_aperture),
 	KUNIT_CASE(ttm_move_bo_maps_for_the_job_alone),
 	KUNIT_CASE_PARAM(ttm_move_bo_forbidden_eviction_leaves_zeroes,
 			 mvt_layout_gen_params),

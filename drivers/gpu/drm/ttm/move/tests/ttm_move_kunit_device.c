@@ -152,10 +152,13 @@ static void mvt_nop_work(struct work_struct *work)
 static void mvt_give_way(void)
 {
 	struct work_struct work;
+	unsigned int i;
 
 	INIT_WORK_ONSTACK(&work, mvt_nop_work);
-	queue_work(system_unbound_wq, &work);
-	flush_work(&work);
+	for (i = 0; i < 16; i++) {
+		queue_work(system_unbound_wq, &work);
+		flush_work(&work);
+	}
 	destroy_work_on_stack(&work);
 }
 
