@@ -245,7 +245,9 @@ struct ttm_move_ops {
 	/**
 	 * @begin: called by the worker right before it touches memory, inside
 	 * the signalling section. A negative errno forbids the copy: the
-	 * destination is cleared instead, and the fence carries the error.
+	 * destination is cleared instead, and the fence carries the error. For
+	 * TTM_MOVE_REFUSE, nobody has written the destination, and nobody will:
+	 * keep others away from it.
 	 */
 	int (*begin)(struct ttm_move_job *job);
 
@@ -318,11 +320,14 @@ void ttm_move_debugfs_init(struct ttm_move_device *mdev, struct dentry *root);
  * enum ttm_move_op - what a job does with the bytes
  * @TTM_MOVE_COPY: copy source to destination
  * @TTM_MOVE_CLEAR: there is no data: fill the destination with zeroes
+ * @TTM_MOVE_REFUSE: there is something to do, but the CPU may not touch the bytes:
+ *	fail
  * @TTM_MOVE_NONE: nothing; only pass on that the dependencies are met
  */
 enum ttm_move_op {
 	TTM_MOVE_COPY,
 	TTM_MOVE_CLEAR,
+	TTM_MOVE_REFUSE,
 	TTM_MOVE_NONE,
 };
 
@@ -349,11 +354,13 @@ enum ttm_move_state {
  * @fence: reference
  * @cb: counts &struct ttm_move_job.pending down
  * @job: whose
+ * @guard: the job does nothing unless such a fence ends with an error
  */
 struct ttm_move_dep {
 	struct dma_fence *fence;
 	struct dma_fence_cb cb;
 	struct ttm_move_job *job;
+	bool guard;
 };
 
 /* Dependencies up to this number need no allocation of their own. */
@@ -375,17 +382,18 @@ struct ttm_move_dep {
  * @op: what to do
  * @state: for the timeline (guarded by its lock) and for debugfs (a hint)
  * @direction: of the bytes, for people: "in" to an aperture, "out" of one,
- *	"across" from one to another, "clear" or "none"
+ *	"across" from one to another, "clear", "refuse" or "none"
  * @error: of the copy; set by the worker, published with the signal
  * @bytes: how much to copy or clear
  * @dst: destination, owned
  * @src: source, owned; only for TTM_MOVE_COPY
- * @guard: reference to the fence that a failsafe job guards, or NULL
  * @pending: dependencies that have not signalled, plus one until armed
  * @deps: dependencies; @inline_deps or an allocation
  * @inline_deps: space for the usual number of dependencies
  * @num_deps: length of @deps
  * @max_deps: capacity of @deps
+ * @guarded: a failsafe job: some of @deps are copies that it guards
+ * @failed: of the copies that the job guards, one that it does not wait for failed
  * @foreign: waits, directly or behind other jobs, for a fence of somebody else,
  *	on which the worker has no hold
  * @prepared: the driver's prepare hook has accepted the job
@@ -411,12 +419,13 @@ struct ttm_move_job {
 	u64 bytes;
 	struct ttm_move_mem dst;
 	struct ttm_move_mem src;
-	struct dma_fence *guard;
 	atomic_t pending;
 	struct ttm_move_dep *deps;
 	struct ttm_move_dep inline_deps[TTM_MOVE_INLINE_DEPS];
 	unsigned int num_deps;
 	unsigned int max_deps;
+	bool guarded;
+	bool failed;
 	bool foreign;
 	bool prepared;
 	struct work_struct work;
@@ -435,7 +444,8 @@ int ttm_move_job_add_dependency(struct ttm_move_job *job,
 				struct dma_fence *fence);
 int ttm_move_job_add_resv(struct ttm_move_job *job, struct dma_resv *resv,
 			  enum dma_resv_usage usage);
-int ttm_move_job_set_guard(struct ttm_move_job *job, struct dma_fence *guard);
+void ttm_move_job_set_refuse(struct ttm_move_job *job, u64 bytes);
+int ttm_move_job_add_guard(struct ttm_move_job *job, struct dma_fence *guard);
 int ttm_move_job_prepare(struct ttm_move_job *job);
 struct dma_fence *ttm_move_job_arm(struct ttm_move_job *job);
 void ttm_move_job_drop(struct ttm_move_job *job);

@@ -155,7 +155,6 @@ static void ttm_move_job_put_fences(struct ttm_move_job *job)
 		dma_fence_put(job->deps[--job->num_deps].fence);
 	if (job->deps != job->inline_deps)
 		kvfree(job->deps);
-	dma_fence_put(job->guard);
 }
 
 /* Gives back what the job holds of the driver and of others. */
@@ -221,14 +220,24 @@ static void ttm_move_job_set_none(struct ttm_move_job *job)
 	job->direction = "none";
 }
 
-/* A failsafe job has nothing to do if what it guards went well. */
-static bool ttm_move_job_is_needed(const struct ttm_move_job *job)
+static bool ttm_move_dep_went_well(const struct ttm_move_dep *dep)
 {
-	int status = job->guard ? dma_fence_get_status(job->guard) : -ENODATA;
+	int status = dma_fence_get_status(dep->fence);
 
 	/* The job waited for it; if it did not, only a copy leaves no stale bytes. */
 	WARN_ON(!status);
-	return status <= 0;
+	return status > 0;
+}
+
+/* A failsafe job has nothing to do if all that it guards went well. */
+static bool ttm_move_job_is_needed(const struct ttm_move_job *job)
+{
+	unsigned int i;
+
+	for (i = 0; i < job->num_deps; i++)
+		if (job->deps[i].guard && !ttm_move_dep_went_well(&job->deps[i]))
+			return true;
+	return job->failed || !job->guarded;
 }
 
 static int ttm_move_job_touch(struct ttm_move_job *job)
@@ -238,9 +247,14 @@ static int ttm_move_job_touch(struct ttm_move_job *job)
 
 	if (ret < 0)
 		return ret;
-	if (job->op == TTM_MOVE_CLEAR)
+	switch (job->op) {
+	case TTM_MOVE_COPY:
+		return ttm_move_copy(&job->dst, &job->src, 0, job->bytes);
+	case TTM_MOVE_CLEAR:
 		return ttm_move_clear(&job->dst, 0, job->bytes);
-	return ttm_move_copy(&job->dst, &job->src, 0, job->bytes);
+	default:
+		return -EIO;
+	}
 }
 
 /*
@@ -255,7 +269,7 @@ static void ttm_move_job_execute(struct ttm_move_job *job)
 		return;
 
 	job->error = ttm_move_job_touch(job);
-	if (job->error)
+	if (job->error && job->op != TTM_MOVE_REFUSE)
 		ttm_move_clear_some(&job->dst, 0, job->bytes, true);
 	/*
 	 * Drain write-combining buffers before the fence tells others that the
@@ -377,8 +391,8 @@ static void ttm_move_dep_signalled(struct dma_fence *fence,
 }
 
 /*
- * The dependency that a later fence of the same context can stand in for. Not the
- * guard: its own outcome counts.
+ * The dependency that a later fence of the same context can stand in for. Not a
+ * guarded one: its own outcome counts.
  */
 static struct ttm_move_dep *ttm_move_job_find_dep(struct ttm_move_job *job,
 						  const struct dma_fence *fence)
@@ -388,7 +402,7 @@ static struct ttm_move_dep *ttm_move_job_find_dep(struct ttm_move_job *job,
 	/* Fences of context 0 have no order among each other. */
 	for (i = 0; fence->context && i < job->num_deps; i++)
 		if (job->deps[i].fence->context == fence->context &&
-		    job->deps[i].fence != job->guard)
+		    !job->deps[i].guard)
 			return &job->deps[i];
 	return NULL;
 }
@@ -411,8 +425,9 @@ static int ttm_move_job_grow_deps(struct ttm_move_job *job)
 }
 
 static int ttm_move_job_push_dep(struct ttm_move_job *job,
-				 struct dma_fence *fence)
+				 struct dma_fence *fence, bool guard)
 {
+	struct ttm_move_dep *dep;
 	int ret;
 
 	if (job->num_deps == job->max_deps) {
@@ -421,7 +436,9 @@ static int ttm_move_job_push_dep(struct ttm_move_job *job,
 			return ret;
 	}
 	job->foreign |= ttm_move_fence_is_foreign(fence);
-	job->deps[job->num_deps++].fence = dma_fence_get(fence);
+	dep = &job->deps[job->num_deps++];
+	dep->fence = dma_fence_get(fence);
+	dep->guard = guard;
 	return 0;
 }
 
@@ -435,7 +452,7 @@ static int ttm_move_job_add_one(struct ttm_move_job *job,
 
 	dep = ttm_move_job_find_dep(job, fence);
 	if (!dep)
-		return ttm_move_job_push_dep(job, fence);
+		return ttm_move_job_push_dep(job, fence, false);
 
 	if (dma_fence_is_later(fence, dep->fence)) {
 		dma_fence_put(dep->fence);
@@ -503,29 +520,37 @@ int ttm_move_job_add_resv(struct ttm_move_job *job, struct dma_resv *resv,
 EXPORT_SYMBOL_GPL(ttm_move_job_add_resv);
 
 /**
- * ttm_move_job_set_guard() - make a failsafe job of it
+ * ttm_move_job_add_guard() - make a failsafe job of it
  * @job: a job that is not armed
- * @guard: the fence of the copy that somebody else, such as a GPU, makes of the
- *	same bytes, no chain or array; borrowed: the job takes a reference
+ * @guard: the fence of the copy, or of a part of it, that somebody else, such as a
+ *	GPU, makes of the same bytes; no chain or array; borrowed: the job takes a
+ *	reference
  *
- * The job waits for @guard. If that ends with an error the job copies, otherwise
- * it only signals, in the order of its timeline. Its own fence is the one to
- * publish: it carries no error of @guard.
+ * The job waits for @guard. If that, or another fence that the job guards, ends
+ * with an error the job does its work, otherwise it only signals, in the order of
+ * its timeline. Its own fence is the one to publish: it carries no error of @guard.
+ *
+ * Each part counts, so that unlike dependencies none replaces another of the same
+ * context. The copy is under way and cannot be called back: where there is no memory
+ * to note @guard, the call waits until it has signalled.
  *
  * Context: Process context. May sleep.
- * Return: 0, or -ENOMEM, or -EINVAL for a chain or an array, which does not tell
- * the errors of its parts; then the job must be dropped.
+ * Return: 0, or -EINVAL for a chain or an array, which does not tell the errors of its
+ * parts.
  */
-int ttm_move_job_set_guard(struct ttm_move_job *job, struct dma_fence *guard)
+int ttm_move_job_add_guard(struct ttm_move_job *job, struct dma_fence *guard)
 {
 	if (dma_fence_is_container(guard))
 		return -EINVAL;
 
-	dma_fence_put(job->guard);
-	job->guard = dma_fence_get(guard);
-	return ttm_move_job_push_dep(job, guard);
+	job->guarded = true;
+	if (dma_fence_is_signaled(guard) || ttm_move_job_push_dep(job, guard, true)) {
+		dma_fence_wait(guard, false);
+		job->failed |= dma_fence_get_status(guard) < 0;
+	}
+	return 0;
 }
-EXPORT_SYMBOL_GPL(ttm_move_job_set_guard);
+EXPORT_SYMBOL_GPL(ttm_move_job_add_guard);
 
 /* Create, describe, arm */
 
@@ -623,6 +648,26 @@ int ttm_move_job_set_clear(struct ttm_move_job *job, struct ttm_move_mem *dst,
 	return 0;
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_set_clear);
+
+/**
+ * ttm_move_job_set_refuse() - let a job touch nothing, and say so
+ * @job: a job that is not armed
+ * @bytes: how much there would be to do, for people
+ *
+ * For bytes that the CPU cannot reach or may not write. Such a job guards the copy
+ * of somebody else. If that ends with an error there is nobody left to write the
+ * bytes: &ttm_move_ops.begin must see to it that nobody gets to see them, and the
+ * fence carries its error, or -EIO if it returned none.
+ *
+ * Context: Any context.
+ */
+void ttm_move_job_set_refuse(struct ttm_move_job *job, u64 bytes)
+{
+	job->op = TTM_MOVE_REFUSE;
+	job->direction = "refuse";
+	job->bytes = bytes;
+}
+EXPORT_SYMBOL_GPL(ttm_move_job_set_refuse);
 
 /**
  * ttm_move_job_prepare() - call the driver's prepare hook

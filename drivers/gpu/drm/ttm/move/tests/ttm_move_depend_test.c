@@ -322,8 +322,8 @@ static void ttm_move_job_failsafe_rejects_containers(struct kunit *test)
 
 	mvt_parts_create(fx, parts);
 	fence = param->create(fx, parts);
-	KUNIT_EXPECT_EQ(test, ttm_move_job_set_guard(job, fence), -EINVAL);
-	KUNIT_EXPECT_NULL(test, job->guard);
+	KUNIT_EXPECT_EQ(test, ttm_move_job_add_guard(job, fence), -EINVAL);
+	KUNIT_EXPECT_FALSE(test, job->guarded);
 	KUNIT_EXPECT_EQ(test, job->num_deps, 0);
 	ttm_move_job_drop(job);
 	dma_fence_put(fence);

@@ -179,7 +179,7 @@ static void ttm_move_job_failsafe(struct kunit *test)
 	struct dma_fence *fence;
 
 	mvt_guard_signal(guard, param, MVT_BEFORE_ADD);
-	KUNIT_EXPECT_EQ(test, ttm_move_job_set_guard(job, &guard->base), 0);
+	KUNIT_EXPECT_EQ(test, ttm_move_job_add_guard(job, &guard->base), 0);
 	mvt_guard_signal(guard, param, MVT_BEFORE_ARM);
 	fence = ttm_move_job_arm(job);
 	if (param->phase == MVT_AFTER_ARM)
@@ -205,7 +205,7 @@ static void ttm_move_job_failsafe_keeps_the_order(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, older);
 	KUNIT_ASSERT_NOT_NULL(test, failsafe);
 	ttm_move_job_add_dependency(older, &dep->base);
-	ttm_move_job_set_guard(failsafe, &guard->base);
+	ttm_move_job_add_guard(failsafe, &guard->base);
 	first = ttm_move_job_arm(older);
 	second = ttm_move_job_arm(failsafe);
 
@@ -217,21 +217,119 @@ static void ttm_move_job_failsafe_keeps_the_order(struct kunit *test)
 	mvt_expect_done(fx, second, 1);
 }
 
-static void ttm_move_job_failsafe_guards_the_last_fence(struct kunit *test)
+/* More than a job has room for in itself. */
+#define MVT_NUM_GUARDS	(TTM_MOVE_INLINE_DEPS + 2)
+
+static const struct mvt_bad_part {
+	const char *name;
+	int index;
+} mvt_bad_parts[] = {
+	{ "the first one fails", 0 },
+	{ "one in the middle fails", TTM_MOVE_INLINE_DEPS - 1 },
+	{ "the last one fails", MVT_NUM_GUARDS - 1 },
+	{ "none fails", MVT_NUM_GUARDS },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mvt_bad_part, mvt_bad_parts, name);
+
+/* All parts of a copy have to go well, though they are of one context. */
+static void ttm_move_job_failsafe_guards_every_part(struct kunit *test)
 {
+	const struct mvt_bad_part *bad = test->param_value;
 	struct mvt *fx = test->priv;
+	u64 context = dma_fence_context_alloc(1);
+	struct mvt_fence *parts[MVT_NUM_GUARDS];
 	struct ttm_move_job *job = mvt_copy_create(fx);
-	struct mvt_fence *failed = mvt_fence_create(fx);
-	struct mvt_fence *guard = mvt_fence_create(fx);
+	struct dma_fence *fence;
+	int i;
+
+	for (i = 0; i < MVT_NUM_GUARDS; i++) {
+		parts[i] = mvt_fence_create_at(fx, context, i + 1);
+		KUNIT_EXPECT_EQ(test, 0,
+				ttm_move_job_add_guard(job, &parts[i]->base));
+	}
+	fence = ttm_move_job_arm(job);
+	for (i = 0; i < MVT_NUM_GUARDS; i++) {
+		mvt_expect_waiting(fx, fence);
+		if (i == bad->index)
+			mvt_fence_signal_error(parts[i], -EIO);
+		else
+			mvt_fence_signal(parts[i]);
+	}
+	mvt_expect_done(fx, fence, 1);
+	if (bad->index < MVT_NUM_GUARDS)
+		mvt_expect_copied(fx);
+	else
+		mvt_expect_untouched(fx);
+}
+
+static const struct mvt_guard mvt_ends[] = {
+	{ "ok", 0, MVT_AFTER_ARM },
+	{ "error", -EIO, MVT_AFTER_ARM },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mvt_end, mvt_ends, name);
+
+/* A part that there is no memory for is awaited at once, and counts all the same. */
+static void ttm_move_job_failsafe_without_memory_for_a_part(struct kunit *test)
+{
+	const struct mvt_guard *param = test->param_value;
+	struct mvt *fx = test->priv;
+	struct mvt_fence *part = mvt_fence_create(fx);
+	struct mvt_fence *last = mvt_fence_create(fx);
+	struct ttm_move_job *job = mvt_copy_create(fx);
+	unsigned int max = job->max_deps;
 	struct dma_fence *fence;
 
-	mvt_fence_signal_error(failed, -EIO);
-	ttm_move_job_set_guard(job, &failed->base);
-	ttm_move_job_set_guard(job, &guard->base);
+	while (job->num_deps < max)
+		KUNIT_EXPECT_EQ(test, ttm_move_job_add_guard(job, &part->base), 0);
+	fx->allocs.fail_all = true;
+	if (param->error)
+		dma_fence_set_error(&last->base, param->error);
+	mvt_fence_signal_later(last, 4);
+	KUNIT_EXPECT_EQ(test, ttm_move_job_add_guard(job, &last->base), 0);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&last->base));
+	KUNIT_EXPECT_EQ(test, job->num_deps, max);
 	fence = ttm_move_job_arm(job);
-	mvt_fence_signal(guard);
+	mvt_expect_waiting(fx, fence);
+	mvt_fence_signal(part);
 	mvt_expect_done(fx, fence, 1);
+	mvt_expect_guarded(fx, param);
+}
+
+static const struct mvt_refusal {
+	const char *name;
+	int guard_error;
+	int begin_error;
+	int status;
+} mvt_refusals[] = {
+	{ "copied by somebody else", 0, 0, 1 },
+	{ "nobody has copied", -EIO, 0, -EIO },
+	{ "nobody has copied, driver says why", -EIO, -ENODEV, -ENODEV },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mvt_refusal, mvt_refusals, name);
+
+/* What the CPU may not touch it does not touch: neither copies nor clears. */
+static void ttm_move_job_refuses(struct kunit *test)
+{
+	const struct mvt_refusal *param = test->param_value;
+	struct mvt *fx = test->priv;
+	struct mvt_fence *guard = mvt_fence_create(fx);
+	struct ttm_move_job *job = mvt_copy_create(fx);
+	struct dma_fence *fence;
+
+	ttm_move_job_set_refuse(job, MVT_BYTES);
+	ttm_move_job_add_guard(job, &guard->base);
+	fx->hooks.begin_error = param->begin_error;
+	fence = ttm_move_job_arm(job);
+	if (param->guard_error)
+		mvt_fence_signal_error(guard, param->guard_error);
+	else
+		mvt_fence_signal(guard);
+	mvt_expect_done(fx, fence, param->status);
 	mvt_expect_untouched(fx);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->hooks.began), !!param->guard_error);
 }
 
 /* A later fence of its context cannot stand in for the guard: its outcome counts. */
@@ -244,7 +342,7 @@ static void ttm_move_job_failsafe_waits_for_its_guard(struct kunit *test)
 	struct ttm_move_job *job = mvt_copy_create(fx);
 	struct dma_fence *fence;
 
-	ttm_move_job_set_guard(job, &guard->base);
+	ttm_move_job_add_guard(job, &guard->base);
 	ttm_move_job_add_dependency(job, &later->base);
 	fence = ttm_move_job_arm(job);
 	mvt_fence_signal(later);
@@ -394,7 +492,7 @@ static void ttm_move_job_dropped_gives_everything_back(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, job);
 	mvt_job_set_copy(fx, job);
 	ttm_move_job_add_dependency(job, &dep->base);
-	ttm_move_job_set_guard(job, &guard->base);
+	ttm_move_job_add_guard(job, &guard->base);
 	KUNIT_EXPECT_EQ(test, ttm_move_job_prepare(job), 0);
 	ttm_move_job_drop(job);
 
@@ -428,7 +526,11 @@ static struct kunit_case ttm_move_job_cases[] = {
 	KUNIT_CASE(ttm_move_job_is_told_from_other_fences),
 	KUNIT_CASE_PARAM(ttm_move_job_failsafe, mvt_guard_gen_params),
 	KUNIT_CASE(ttm_move_job_failsafe_keeps_the_order),
-	KUNIT_CASE(ttm_move_job_failsafe_guards_the_last_fence),
+	KUNIT_CASE_PARAM(ttm_move_job_failsafe_guards_every_part,
+			 mvt_bad_part_gen_params),
+	KUNIT_CASE_PARAM(ttm_move_job_failsafe_without_memory_for_a_part,
+			 mvt_end_gen_params),
+	KUNIT_CASE_PARAM(ttm_move_job_refuses, mvt_refusal_gen_params),
 	KUNIT_CASE(ttm_move_job_failsafe_waits_for_its_guard),
 	KUNIT_CASE(ttm_move_job_forbidden_leaves_zeroes),
 	KUNIT_CASE(ttm_move_job_failing_midway_leaves_zeroes),
