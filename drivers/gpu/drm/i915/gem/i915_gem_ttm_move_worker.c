@@ -1,0 +1,713 @@
+// SPDX-License-Identifier: MIT
+/*
+ * i915's moves that do not block their caller, whoever copies.
+ *
+ * Where the blitter can copy it does, and a job of the move worker guards all of its
+ * requests: should one of them fail, the CPU copies. Where the blitter cannot, a job
+ * copies from the beginning. Whatever frees local memory signals in the order of that
+ * region's evictions, no matter who copies: TTM keeps one fence for all of them.
+ *
+ * Some bytes the CPU may not touch: compressed ones, and those outside of a small BAR.
+ * If the blitter fails on these, the object is unusable from before the fence signals,
+ * the fence carries an error, and the device is declared wedged. That takes a mutex
+ * under which others wait for fences, so that the fence must not wait for it. Whoever
+ * is told of the loss does, see i915_ttm_move_worker_is_lost().
+ */
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_move.h>
+#include <drm/ttm/ttm_tt.h>
+
+#include "gt/intel_gt.h"
+#include "i915_deps.h"
+#include "i915_drv.h"
+#include "i915_request.h"
+#include "i915_scatterlist.h"
+#include "intel_memory_region.h"
+#include "intel_region_ttm.h"
+#include "intel_runtime_pm.h"
+
+#include "gem/i915_gem_object.h"
+#include "gem/i915_gem_ttm.h"
+#include "gem/i915_gem_ttm_move.h"
+#include "gem/i915_gem_ttm_move_worker.h"
+
+/**
+ * struct i915_ttm_move_worker - the move worker of a device
+ * @i915: the device
+ * @mdev: TTM's side
+ */
+struct i915_ttm_move_worker {
+	struct drm_i915_private *i915;
+	struct ttm_move_device mdev;
+};
+
+/**
+ * struct i915_ttm_move - a move while its caller prepares it
+ * @worker: the device's
+ * @src: object whose bytes are read, held by the caller
+ * @dst: object whose bytes are written, held by the caller; of an ordinary move the
+ *	same as @src
+ * @dst_mem: where they are written; of an ordinary move not yet @dst's resource
+ * @dst_rsgt: the pages of @dst_mem
+ * @ctx: how to wait, where waiting cannot be helped
+ * @evict: frees the source's resource at once, on its region's timeline
+ * @clear: there are no bytes to read: write zeroes
+ * @memcpy: the CPU may touch the bytes
+ * @accel: the blitter may be used
+ * @job: guards the blitter's requests; NULL for want of memory
+ * @error: without @job, of the blitter's requests
+ */
+struct i915_ttm_move {
+	struct i915_ttm_move_worker *worker;
+	struct ttm_buffer_object *src;
+	struct ttm_buffer_object *dst;
+	struct ttm_resource *dst_mem;
+	struct i915_refct_sgt *dst_rsgt;
+	struct ttm_operation_ctx *ctx;
+	bool evict;
+	bool clear;
+	bool memcpy;
+	bool accel;
+	struct ttm_move_job *job;
+	int error;
+};
+
+/**
+ * struct i915_ttm_move_hold - what a job keeps alive, and awake, until it has retired
+ * @obj: the object that is written, or NULL if nobody can reach it any more
+ * @src_rsgt: pages that are read, or NULL
+ * @dst_rsgt: pages that are written
+ * @wakeref: the device's memory can be reached
+ */
+struct i915_ttm_move_hold {
+	struct drm_i915_gem_object *obj;
+	struct i915_refct_sgt *src_rsgt;
+	struct i915_refct_sgt *dst_rsgt;
+	intel_wakeref_t wakeref;
+};
+
+static struct intel_runtime_pm *i915_ttm_move_rpm(const struct i915_ttm_move *move)
+{
+	return &move->worker->i915->runtime_pm;
+}
+
+static struct drm_i915_private *i915_ttm_job_to_i915(const struct ttm_move_job *job)
+{
+	struct i915_ttm_move_worker *worker = job->mdev->priv;
+
+	return worker->i915;
+}
+
+/* What a job holds */
+
+static struct i915_refct_sgt *i915_ttm_move_src_rsgt(const struct i915_ttm_move *move)
+{
+	struct ttm_buffer_object *bo = move->src;
+
+	if (move->clear)
+		return NULL;
+	return i915_ttm_resource_get_st(i915_ttm_to_gem(bo), bo->resource);
+}
+
+/* TTM may move an object that waits to be freed; then nobody looks at it any more. */
+static struct drm_i915_gem_object *
+i915_ttm_move_get_obj(const struct i915_ttm_move *move)
+{
+	struct drm_i915_gem_object *obj = i915_ttm_to_gem(move->dst);
+
+	return kref_get_unless_zero(&obj->base.refcount) ? obj : NULL;
+}
+
+static struct i915_ttm_move_hold *
+i915_ttm_move_hold_create(const struct i915_ttm_move *move)
+{
+	struct i915_ttm_move_hold *hold = kzalloc(sizeof(*hold), GFP_KERNEL);
+	struct i915_refct_sgt *src_rsgt;
+
+	if (!hold)
+		return ERR_PTR(-ENOMEM);
+
+	src_rsgt = i915_ttm_move_src_rsgt(move);
+	if (IS_ERR(src_rsgt)) {
+		kfree(hold);
+		return ERR_CAST(src_rsgt);
+	}
+
+	hold->src_rsgt = src_rsgt;
+	hold->dst_rsgt = i915_refct_sgt_get(move->dst_rsgt);
+	hold->obj = i915_ttm_move_get_obj(move);
+	hold->wakeref = intel_runtime_pm_get(i915_ttm_move_rpm(move));
+	return hold;
+}
+
+static void i915_ttm_move_put_rsgt(struct i915_refct_sgt *rsgt)
+{
+	if (rsgt)
+		i915_refct_sgt_put(rsgt);
+}
+
+/* The job's private pointer is the move before, and what it holds afterwards. */
+static int i915_ttm_move_prepare(struct ttm_move_job *job)
+{
+	struct i915_ttm_move_hold *hold = i915_ttm_move_hold_create(job->priv);
+
+	if (IS_ERR(hold))
+		return PTR_ERR(hold);
+
+	job->priv = hold;
+	return 0;
+}
+
+static void i915_ttm_move_retired(struct ttm_move_job *job)
+{
+	struct i915_ttm_move_hold *hold = job->priv;
+
+	intel_runtime_pm_put(&i915_ttm_job_to_i915(job)->runtime_pm, hold->wakeref);
+	if (hold->obj)
+		i915_gem_object_put(hold->obj);
+	i915_ttm_move_put_rsgt(hold->src_rsgt);
+	i915_ttm_move_put_rsgt(hold->dst_rsgt);
+	kfree(hold);
+}
+
+/*
+ * What the blitter should have written is not there, and the CPU cannot help. The
+ * fence's signal is the barrier for those who wait for it before they look at the
+ * object's state.
+ */
+static int i915_ttm_move_lose(struct ttm_move_job *job)
+{
+	struct drm_i915_private *i915 = i915_ttm_job_to_i915(job);
+	struct i915_ttm_move_hold *hold = job->priv;
+	struct intel_gt *gt;
+	unsigned int id;
+
+	if (hold->obj)
+		hold->obj->mm.unknown_state = true;
+	for_each_gt(gt, i915, id)
+		queue_work(i915->unordered_wq, &gt->wedge);
+	return -EIO;
+}
+
+static int i915_ttm_move_begin(struct ttm_move_job *job)
+{
+	return job->op == TTM_MOVE_REFUSE ? i915_ttm_move_lose(job) : 0;
+}
+
+static const struct ttm_move_ops i915_ttm_move_ops = {
+	.prepare = i915_ttm_move_prepare,
+	.begin = i915_ttm_move_begin,
+	.retired = i915_ttm_move_retired,
+};
+
+/* The memory of a move, as the CPU sees it */
+
+static void i915_ttm_move_aperture(struct intel_memory_region *mr,
+				   struct ttm_move_aperture *aperture)
+{
+	*aperture = (struct ttm_move_aperture) {
+		.iomap = &mr->iomap,
+		.bytes = resource_size(&mr->io),
+		/* Local memory is memory, wherever the BAR is passed to. */
+		.plain = true,
+	};
+}
+
+static void i915_ttm_move_mem_init(struct ttm_move_mem *mem,
+				   struct ttm_buffer_object *bo,
+				   struct ttm_resource *res,
+				   struct i915_refct_sgt *rsgt)
+{
+	struct ttm_move_aperture aperture;
+	struct intel_memory_region *mr;
+
+	if (!i915_ttm_cpu_maps_iomem(res)) {
+		ttm_move_mem_init_tt(mem, bo->ttm, ttm_io_prot(bo, res, PAGE_KERNEL));
+		return;
+	}
+
+	mr = intel_memory_region_lookup(to_i915(bo->base.dev), INTEL_MEMORY_LOCAL,
+					res->mem_type - I915_PL_LMEM0);
+	i915_ttm_move_aperture(mr, &aperture);
+	ttm_move_mem_init_sg(mem, &aperture, &rsgt->table, mr->region.start,
+			     bo->base.size);
+}
+
+static u64 i915_ttm_move_bytes(const struct i915_ttm_move *move)
+{
+	return move->src->base.size;
+}
+
+/* The job keeps both tables, so that it needs no copies of them. */
+static int i915_ttm_move_job_set(struct ttm_move_job *job,
+				 const struct i915_ttm_move *move)
+{
+	const struct i915_ttm_move_hold *hold = job->priv;
+	struct ttm_move_mem dst, src;
+
+	if (!move->memcpy) {
+		ttm_move_job_set_refuse(job, i915_ttm_move_bytes(move));
+		return 0;
+	}
+
+	i915_ttm_move_mem_init(&dst, move->dst, move->dst_mem, hold->dst_rsgt);
+	if (move->clear)
+		return ttm_move_job_set_clear(job, &dst, i915_ttm_move_bytes(move));
+
+	i915_ttm_move_mem_init(&src, move->src, move->src->resource, hold->src_rsgt);
+	return ttm_move_job_set_copy(job, &dst, &src, i915_ttm_move_bytes(move));
+}
+
+/* Jobs */
+
+/* Everybody who may touch either object. */
+static int i915_ttm_move_job_depend(struct ttm_move_job *job,
+				    const struct i915_ttm_move *move)
+{
+	int ret = ttm_move_job_add_resv(job, move->src->base.resv,
+					DMA_RESV_USAGE_BOOKKEEP);
+
+	if (ret || move->src == move->dst)
+		return ret;
+	return ttm_move_job_add_resv(job, move->dst->base.resv,
+				     DMA_RESV_USAGE_BOOKKEEP);
+}
+
+/*
+ * That of the evictions from local memory. The blitter's requests run in order anyhow,
+ * so that all of them can signal there.
+ */
+static struct ttm_move_timeline *
+i915_ttm_move_region_timeline(const struct i915_ttm_move *move)
+{
+	struct ttm_resource *res = move->src->resource;
+
+	if (!i915_ttm_cpu_maps_iomem(res))
+		res = move->dst_mem;
+	return move->worker->mdev.evictions[res->mem_type];
+}
+
+/* NULL for want of memory: the caller waits instead. */
+static struct ttm_move_job *
+i915_ttm_move_job_create(struct i915_ttm_move *move, struct ttm_move_timeline *timeline)
+{
+	struct ttm_move_job *job;
+
+	if (I915_SELFTEST_ONLY(i915_ttm_migrate_fails_alloc()))
+		return NULL;
+
+	job = ttm_move_job_create(&move->worker->mdev, timeline);
+	if (!job)
+		return NULL;
+
+	job->bo = move->dst;
+	job->priv = move;
+	if (i915_ttm_move_job_depend(job, move) || ttm_move_job_prepare(job) ||
+	    i915_ttm_move_job_set(job, move)) {
+		ttm_move_job_drop(job);
+		return NULL;
+	}
+	return job;
+}
+
+/* Without a job: the caller waits for whatever a job would have waited for. */
+static int i915_ttm_move_wait(const struct i915_ttm_move *move)
+{
+	struct ttm_move_device *mdev = &move->worker->mdev;
+
+	return ttm_move_bo_wait(mdev, move->src, move->ctx) ?:
+	       ttm_move_bo_wait(mdev, move->dst, move->ctx);
+}
+
+static int i915_ttm_move_memcpy(const struct i915_ttm_move *move,
+				struct i915_refct_sgt *src_rsgt)
+{
+	u64 bytes = i915_ttm_move_bytes(move);
+	struct ttm_move_mem dst, src;
+
+	i915_ttm_move_mem_init(&dst, move->dst, move->dst_mem, move->dst_rsgt);
+	if (move->clear)
+		return ttm_move_clear(&dst, 0, bytes);
+
+	i915_ttm_move_mem_init(&src, move->src, move->src->resource, src_rsgt);
+	return ttm_move_copy(&dst, &src, 0, bytes);
+}
+
+static int i915_ttm_move_sync(const struct i915_ttm_move *move)
+{
+	struct i915_refct_sgt *src_rsgt;
+	intel_wakeref_t wakeref;
+	int ret = 0;
+
+	if (!move->memcpy)
+		return -EIO;
+
+	src_rsgt = i915_ttm_move_src_rsgt(move);
+	if (IS_ERR(src_rsgt))
+		return PTR_ERR(src_rsgt);
+
+	with_intel_runtime_pm(i915_ttm_move_rpm(move), wakeref)
+		ret = i915_ttm_move_memcpy(move, src_rsgt);
+	i915_ttm_move_put_rsgt(src_rsgt);
+	return ret;
+}
+
+/* By the blitter */
+
+static bool i915_ttm_move_has_blitter(const struct i915_ttm_move *move)
+{
+	struct intel_gt *gt = to_gt(move->worker->i915);
+
+	return move->accel && gt->migrate.context && !intel_gt_is_wedged(gt);
+}
+
+static int i915_ttm_move_wait_request(struct i915_request *rq)
+{
+	dma_fence_wait(&rq->fence, false);
+	if (I915_SELFTEST_ONLY(i915_ttm_migrate_fails_gpu()))
+		return -EIO;
+	return rq->fence.error;
+}
+
+/* Pretending that the blitter fails: the job copies, whatever comes of its requests. */
+static void i915_ttm_move_job_ignore(struct ttm_move_job *job, struct i915_request *rq)
+{
+	if (ttm_move_job_add_dependency(job, &rq->fence))
+		dma_fence_wait(&rq->fence, false);
+}
+
+/**
+ * i915_ttm_move_worker_submitted() - note a request that does a part of a move
+ * @move: the move, or NULL if the request is not part of one
+ * @rq: the request, which has been added
+ *
+ * Each request of a move has an error of its own, and none of them may get lost.
+ *
+ * Context: Process context. May sleep. Where there is no memory to note the request,
+ * waits until it is done.
+ */
+void i915_ttm_move_worker_submitted(struct i915_ttm_move *move,
+				    struct i915_request *rq)
+{
+	if (!move)
+		return;
+
+	if (!move->job)
+		move->error = move->error ?: i915_ttm_move_wait_request(rq);
+	else if (I915_SELFTEST_ONLY(i915_ttm_migrate_fails_gpu()))
+		i915_ttm_move_job_ignore(move->job, rq);
+	else
+		ttm_move_job_add_guard(move->job, &rq->fence);
+}
+
+static int i915_ttm_move_deps_init(struct i915_deps *deps,
+				   const struct i915_ttm_move *move)
+{
+	int ret;
+
+	i915_deps_init(deps, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	ret = i915_deps_add_resv(deps, move->dst->base.resv, move->ctx);
+	if (ret || move->src == move->dst)
+		return ret;
+	return i915_deps_add_resv(deps, move->src->base.resv, move->ctx);
+}
+
+/* All of the move, or an error; then nothing of it is under way. */
+static int i915_ttm_move_submit(struct i915_ttm_move *move)
+{
+	struct dma_fence *fence;
+	struct i915_deps deps;
+	int ret;
+
+	ret = i915_ttm_move_deps_init(&deps, move);
+	if (ret)
+		return ret;
+
+	fence = i915_ttm_accel_move(move->src, move->clear, move->dst_mem,
+				    move->dst->ttm, &move->dst_rsgt->table, &deps,
+				    move);
+	i915_deps_fini(&deps);
+	if (IS_ERR(fence))
+		return PTR_ERR(fence);
+	dma_fence_put(fence);
+	return 0;
+}
+
+static struct dma_fence *i915_ttm_move_by_blitter(struct i915_ttm_move *move)
+{
+	int ret = 0;
+
+	move->error = 0;
+	move->job = i915_ttm_move_job_create(move, i915_ttm_move_region_timeline(move));
+	if (!move->job)
+		ret = i915_ttm_move_wait(move);
+	if (!ret)
+		ret = i915_ttm_move_submit(move);
+	if (!ret && move->job)
+		return ttm_move_job_arm(move->job);
+
+	ttm_move_job_drop(move->job);
+	/* Nothing guarded the requests, and they are done. */
+	if (!ret && move->error)
+		ret = i915_ttm_move_sync(move);
+	return ERR_PTR(ret);
+}
+
+/* By the CPU */
+
+static struct dma_fence *i915_ttm_move_by_cpu(struct i915_ttm_move *move)
+{
+	struct ttm_move_timeline *timeline = NULL;
+	struct ttm_move_job *job;
+
+	if (!move->memcpy)
+		return ERR_PTR(-EIO);
+
+	if (move->evict)
+		timeline = i915_ttm_move_region_timeline(move);
+	job = i915_ttm_move_job_create(move, timeline);
+	if (job)
+		return ttm_move_job_arm(job);
+	return ERR_PTR(i915_ttm_move_wait(move) ?: i915_ttm_move_sync(move));
+}
+
+/* The caller's affair: it will be back. */
+static bool i915_ttm_move_is_retry(int err)
+{
+	return err == -EINTR || err == -ERESTARTSYS || err == -EAGAIN;
+}
+
+/*
+ * A fence for the end of the move; NULL if it has ended; or an error, then nothing is
+ * under way.
+ */
+static struct dma_fence *i915_ttm_move_run(struct i915_ttm_move *move)
+{
+	struct dma_fence *fence = ERR_PTR(-ENODEV);
+
+	if (i915_ttm_move_has_blitter(move))
+		fence = i915_ttm_move_by_blitter(move);
+	if (!IS_ERR(fence) || i915_ttm_move_is_retry(PTR_ERR(fence)))
+		return fence;
+	return i915_ttm_move_by_cpu(move);
+}
+
+/**
+ * i915_ttm_move_worker_move() - move an object's bytes without blocking
+ * @bo: the object
+ * @evict: TTM evicts it
+ * @ctx: how to wait, where there is no memory to do without
+ * @clear: the object has no bytes yet: write zeroes
+ * @dst_mem: where to
+ * @dst_rsgt: the pages of @dst_mem; borrowed
+ *
+ * The move waits for all fences of the object. Its own is for the caller to publish,
+ * as a kernel fence of the object, and where TTM frees the old resource at once, in
+ * the resource's manager.
+ *
+ * Context: Process context. May sleep. The object is locked. The pages of both sides
+ * are there.
+ * Return: the fence, with a reference; NULL if the move was made in the caller; or an
+ * error, then nothing is under way: -EIO if nobody can do it, -ERESTARTSYS or -EINTR if
+ * interrupted, -EBUSY if it would have had to wait and @ctx forbids that.
+ */
+struct dma_fence *
+i915_ttm_move_worker_move(struct ttm_buffer_object *bo, bool evict,
+			  struct ttm_operation_ctx *ctx, bool clear,
+			  struct ttm_resource *dst_mem,
+			  struct i915_refct_sgt *dst_rsgt)
+{
+	struct i915_ttm_move move = {
+		.worker = to_i915(bo->base.dev)->ttm_move_worker,
+		.src = bo,
+		.dst = bo,
+		.dst_mem = dst_mem,
+		.dst_rsgt = dst_rsgt,
+		.ctx = ctx,
+		/* From elsewhere TTM waits for the fence before it frees anything. */
+		.evict = evict && i915_ttm_cpu_maps_iomem(bo->resource),
+		.clear = clear,
+		.memcpy = i915_ttm_memcpy_allowed(bo, dst_mem),
+		.accel = true,
+	};
+
+	dma_resv_assert_held(bo->base.resv);
+	return i915_ttm_move_run(&move);
+}
+
+static struct dma_fence *i915_ttm_move_copy(struct drm_i915_gem_object *dst,
+					    struct drm_i915_gem_object *src,
+					    bool accel, bool intr)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = intr };
+	struct i915_ttm_move move = {
+		.worker = to_i915(dst->base.dev)->ttm_move_worker,
+		.src = i915_gem_to_ttm(src),
+		.dst = i915_gem_to_ttm(dst),
+		.ctx = &ctx,
+		.accel = accel,
+	};
+	struct dma_fence *fence;
+
+	move.dst_mem = move.dst->resource;
+	move.memcpy = i915_ttm_memcpy_allowed(move.src, move.dst_mem);
+	move.dst_rsgt = i915_ttm_resource_get_st(dst, move.dst_mem);
+	if (IS_ERR(move.dst_rsgt))
+		return ERR_CAST(move.dst_rsgt);
+
+	fence = i915_ttm_move_run(&move);
+	i915_refct_sgt_put(move.dst_rsgt);
+	return fence;
+}
+
+/**
+ * i915_gem_obj_copy_ttm() - copy the bytes of one object to another
+ * @dst: the other one
+ * @src: the one
+ * @allow_accel: the blitter may be used
+ * @intr: sleep interruptibly, where there is no memory to do without
+ *
+ * The copy waits for all fences of both objects, and its own is added to both:
+ * i915_ttm_move_worker_wait_copy() tells what came of it.
+ *
+ * Context: Process context. May sleep. Both objects are locked, and have their pages.
+ * Return: 0; the copy is made, or will be. Otherwise nothing is under way: -EIO if
+ * nobody can do it, -ENOMEM, -ERESTARTSYS or -EINTR if interrupted.
+ */
+int i915_gem_obj_copy_ttm(struct drm_i915_gem_object *dst,
+			  struct drm_i915_gem_object *src,
+			  bool allow_accel, bool intr)
+{
+	struct dma_fence *fence;
+	int ret;
+
+	assert_object_held(dst);
+	assert_object_held(src);
+	if (GEM_WARN_ON(!i915_gem_to_ttm(src)->resource ||
+			!i915_gem_to_ttm(dst)->resource))
+		return -EINVAL;
+
+	ret = dma_resv_reserve_fences(src->base.resv, 1) ?:
+	      dma_resv_reserve_fences(dst->base.resv, 1);
+	if (ret)
+		return ret;
+
+	fence = i915_ttm_move_copy(dst, src, allow_accel, intr);
+	if (IS_ERR_OR_NULL(fence))
+		return PTR_ERR_OR_ZERO(fence);
+
+	dma_resv_add_fence(dst->base.resv, fence, DMA_RESV_USAGE_WRITE);
+	dma_resv_add_fence(src->base.resv, fence, DMA_RESV_USAGE_READ);
+	dma_fence_put(fence);
+	return 0;
+}
+
+/* Those who find that bytes are gone */
+
+/**
+ * i915_ttm_move_worker_is_lost() - whether an object must not be looked at any more
+ * @obj: the object
+ *
+ * To be called after the object's kernel fences have signalled. When this returns
+ * true the device has been declared wedged.
+ *
+ * Context: Process context. May sleep, but not where a fence waits for it.
+ * Return: whether nobody knows what the object's memory holds.
+ */
+bool i915_ttm_move_worker_is_lost(struct drm_i915_gem_object *obj)
+{
+	struct intel_gt *gt;
+	unsigned int id;
+
+	if (!i915_gem_object_has_unknown_state(obj))
+		return false;
+
+	for_each_gt(gt, to_i915(obj->base.dev), id)
+		flush_work(&gt->wedge);
+	return true;
+}
+
+/**
+ * i915_ttm_move_worker_wait_copy() - wait until an object has been copied to
+ * @obj: the destination of i915_gem_obj_copy_ttm()
+ *
+ * Context: Process context. Sleeps. The object is locked.
+ * Return: 0, or -EIO if its bytes are not what they should be.
+ */
+int i915_ttm_move_worker_wait_copy(struct drm_i915_gem_object *obj)
+{
+	assert_object_held(obj);
+	dma_resv_wait_timeout(obj->base.resv, DMA_RESV_USAGE_BOOKKEEP, false,
+			      MAX_SCHEDULE_TIMEOUT);
+	return i915_ttm_move_worker_is_lost(obj) ? -EIO : 0;
+}
+
+/* The device */
+
+/**
+ * i915_ttm_move_worker_init() - set up the worker of a device
+ * @i915: the device, whose TTM device is there
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or -ENOMEM.
+ */
+int i915_ttm_move_worker_init(struct drm_i915_private *i915)
+{
+	struct i915_ttm_move_worker *worker = kzalloc(sizeof(*worker), GFP_KERNEL);
+	int ret;
+
+	if (!worker)
+		return -ENOMEM;
+
+	worker->i915 = i915;
+	ret = ttm_move_device_init(&worker->mdev, &i915->bdev, dev_name(i915->drm.dev),
+				   &i915_ttm_move_ops, worker);
+	if (ret) {
+		kfree(worker);
+		return ret;
+	}
+	i915->ttm_move_worker = worker;
+	return 0;
+}
+
+/**
+ * i915_ttm_move_worker_fini() - drain and tear down the worker of a device
+ * @i915: the device
+ *
+ * Context: Process context. Sleeps, as long as the slowest dependency takes.
+ */
+void i915_ttm_move_worker_fini(struct drm_i915_private *i915)
+{
+	ttm_move_device_fini(&i915->ttm_move_worker->mdev);
+	kfree(i915->ttm_move_worker);
+	i915->ttm_move_worker = NULL;
+}
+
+/**
+ * i915_ttm_move_worker_flush() - wait until all moves have ended and hold nothing
+ * @i915: the device; its worker may be gone already
+ *
+ * Context: Process context. Sleeps, as long as the slowest dependency takes. No object
+ * is locked.
+ */
+void i915_ttm_move_worker_flush(struct drm_i915_private *i915)
+{
+	if (i915->ttm_move_worker)
+		ttm_move_device_flush(&i915->ttm_move_worker->mdev);
+}
+
+/**
+ * i915_ttm_move_worker_debugfs() - show the worker of a device in debugfs
+ * @i915: the device
+ * @root: its directory
+ *
+ * Context: Process context. May sleep.
+ */
+void i915_ttm_move_worker_debugfs(struct drm_i915_private *i915, struct dentry *root)
+{
+	ttm_move_debugfs_init(&i915->ttm_move_worker->mdev, root);
+}
+
+#if IS_ENABLED(CONFIG_DRM_I915_SELFTEST)
+#include "selftests/i915_ttm_move_worker.c"
+#endif

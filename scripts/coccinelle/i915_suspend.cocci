@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// Applies to: drivers/gpu/drm/i915/gem/i915_gem_ttm_pm.c
+// Applies to: drivers/gpu/drm/i915/gem/i915_gem_pm.c
+//
+// A backup is one if its copy went well, and local memory may lose its power when
+// nobody copies any more.
+
+@@ @@
+#include "gem/i915_gem_ttm_pm.h"
++#include "gem/i915_gem_ttm_move_worker.h"
+
+@@ identifier backup, obj; @@
+i915_ttm_backup(...)
+{
+	<...
+	err = i915_gem_obj_copy_ttm(backup, obj, ...);
++	if (!err)
++		err = i915_ttm_move_worker_wait_copy(backup);
+	if (err) { ... }
+-	ttm_bo_wait_ctx(...);
+	...>
+}
+
+@@ identifier backup, obj; @@
+i915_ttm_restore(...)
+{
+	<...
+	err = i915_gem_obj_copy_ttm(obj, backup, ...);
++	if (!err)
++		err = i915_ttm_move_worker_wait_copy(obj);
+	GEM_WARN_ON(err);
+-	ttm_bo_wait_ctx(...);
+	...>
+}
+
+@@ identifier i915; @@
+int i915_gem_backup_suspend(struct drm_i915_private *i915)
+{
+	... when any
+	ret = lmem_suspend(i915, I915_TTM_BACKUP_PINNED);
+	if (ret) goto out_recover;
++	i915_ttm_move_worker_flush(i915);
+	...
+	return 0;
+	...
+}
