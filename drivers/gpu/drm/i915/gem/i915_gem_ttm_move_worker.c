@@ -389,15 +389,20 @@ static void i915_ttm_move_job_ignore(struct ttm_move_job *job, struct i915_reque
 void i915_ttm_move_worker_submitted(struct i915_ttm_move *move,
 				    struct i915_request *rq)
 {
+	int ret;
+
 	if (!move)
 		return;
 
-	if (!move->job)
-		move->error = move->error ?: i915_ttm_move_wait_request(rq);
-	else if (I915_SELFTEST_ONLY(i915_ttm_migrate_fails_gpu()))
+	if (!move->job) {
+		/* Each of them, also behind one that failed: the CPU comes next. */
+		ret = i915_ttm_move_wait_request(rq);
+		move->error = move->error ?: ret;
+	} else if (I915_SELFTEST_ONLY(i915_ttm_migrate_fails_gpu())) {
 		i915_ttm_move_job_ignore(move->job, rq);
-	else
+	} else {
 		ttm_move_job_add_guard(move->job, &rq->fence);
+	}
 }
 
 static int i915_ttm_move_deps_init(struct i915_deps *deps,
