@@ -10,7 +10,6 @@
 
 #include "softgpu.h"
 
-#define DOMAIN			0x10000	/* behind those that firmware can number */
 #define BRIDGE_DEVFN		PCI_DEVFN(0, 0)
 #define GPU_DEVFN		PCI_DEVFN(2, 0)
 
@@ -39,7 +38,6 @@ static struct softgpu_function softgpu_bridge = { .devfn = BRIDGE_DEVFN };
 static struct softgpu_function softgpu_function = { .devfn = GPU_DEVFN };
 
 static struct pci_sysdata softgpu_sysdata = {
-	.domain = DOMAIN,
 	.node = NUMA_NO_NODE,
 };
 
@@ -159,6 +157,16 @@ static void softgpu_pci_describe(struct softgpu *gpu)
 			    PCI_BASE_ADDRESS_MEM_PREFETCH);
 }
 
+/* User space knows names of four digits: one that firmware could use, but does not. */
+static int softgpu_pci_free_domain(void)
+{
+	int domain = 1;
+
+	while (pci_find_bus(domain, 0))
+		domain++;
+	return domain;
+}
+
 /**
  * softgpu_pci_init - make the PCI functions, which nobody sees yet
  * @gpu: the device
@@ -175,6 +183,7 @@ int softgpu_pci_init(struct softgpu *gpu)
 	pci_add_resource(&resources, &softgpu_window);
 
 	pci_lock_rescan_remove();
+	softgpu_sysdata.domain = softgpu_pci_free_domain();
 	softgpu_bus = pci_create_root_bus(NULL, 0, &softgpu_pci_ops,
 					  &softgpu_sysdata, &resources);
 	if (softgpu_bus) {
