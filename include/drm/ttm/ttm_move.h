@@ -252,6 +252,13 @@ struct ttm_move_ops {
 	int (*begin)(struct ttm_move_job *job);
 
 	/**
+	 * @guard_failed: whether @guard, which ended with an error, has left bytes
+	 * of @job unwritten. Without this hook every error does. Any context.
+	 */
+	bool (*guard_failed)(const struct ttm_move_job *job,
+			     const struct dma_fence *guard);
+
+	/**
 	 * @retired: called once for each job that @prepare accepted, in process
 	 * context and outside the signalling section, after its fence signalled.
 	 * Also for a job that is dropped unarmed, then with the object's
@@ -286,6 +293,8 @@ struct ttm_move_stats {
  * @evictions: one timeline per memory type; their fences may land in
  *	&struct ttm_resource_manager.move
  * @wq: runs the copies; everything on the way to a signal and nothing else
+ * @pass_wq: runs the jobs that have nothing to do but to signal in order, which
+ *	no copy may hold up
  * @release_wq: runs what may sleep, after the signal
  * @lock: guards @in_flight, @armed and @stats
  * @in_flight: jobs from arm to release, in the order of arming
@@ -299,6 +308,7 @@ struct ttm_move_device {
 	void *priv;
 	struct ttm_move_timeline *evictions[TTM_NUM_MEM_TYPES];
 	struct workqueue_struct *wq;
+	struct workqueue_struct *pass_wq;
 	struct workqueue_struct *release_wq;
 	spinlock_t lock; /* in_flight, armed, stats */
 	struct list_head in_flight;
@@ -312,6 +322,8 @@ int ttm_move_device_init(struct ttm_move_device *mdev, struct ttm_device *bdev,
 			 void *priv);
 void ttm_move_device_fini(struct ttm_move_device *mdev);
 void ttm_move_device_flush(struct ttm_move_device *mdev);
+int ttm_move_device_flush_timeout(struct ttm_move_device *mdev, long timeout);
+void ttm_move_device_count_sync(struct ttm_move_device *mdev);
 void ttm_move_device_stats(struct ttm_move_device *mdev,
 			   struct ttm_move_stats *stats);
 void ttm_move_debugfs_init(struct ttm_move_device *mdev, struct dentry *root);

@@ -49,7 +49,8 @@ static int ttm_move_device_create_timelines(struct ttm_move_device *mdev)
  * choose the CPUs and the priority; the number tells the queue from that of the
  * same device before it was unplugged, which lasts as long as its users.
  *
- * Release may sleep on anything, so it must not share the queue's rescuer.
+ * Jobs that only pass on what somebody else has copied must not wait for a CPU behind
+ * those that copy. Release may sleep on anything, so it must not share a rescuer.
  */
 static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 					 const char *name)
@@ -61,15 +62,20 @@ static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 				   WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
 				   max_active, (u32)atomic_inc_return(&number),
 				   name);
+	mdev->pass_wq = alloc_workqueue("ttm_move_pass_%s",
+					WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI,
+					0, name);
 	mdev->release_wq = alloc_workqueue("ttm_move_put_%s", WQ_UNBOUND, 0,
 					   name);
-	return mdev->wq && mdev->release_wq ? 0 : -ENOMEM;
+	return mdev->wq && mdev->pass_wq && mdev->release_wq ? 0 : -ENOMEM;
 }
 
 static void ttm_move_device_destroy_queues(struct ttm_move_device *mdev)
 {
 	if (mdev->wq)
 		destroy_workqueue(mdev->wq);
+	if (mdev->pass_wq)
+		destroy_workqueue(mdev->pass_wq);
 	if (mdev->release_wq)
 		destroy_workqueue(mdev->release_wq);
 }
@@ -175,12 +181,22 @@ void ttm_move_device_untrack(struct ttm_move_job *job)
 	wake_up_all(&mdev->wait);
 }
 
+/**
+ * ttm_move_device_count_sync() - note a move that was made in its caller
+ * @mdev: the worker
+ *
+ * For drivers that make such moves themselves; ttm_bo_move_memcpy_async() notes its
+ * own.
+ *
+ * Context: Process context.
+ */
 void ttm_move_device_count_sync(struct ttm_move_device *mdev)
 {
 	spin_lock(&mdev->lock);
 	mdev->stats.sync_moves++;
 	spin_unlock(&mdev->lock);
 }
+EXPORT_SYMBOL_GPL(ttm_move_device_count_sync);
 
 static bool ttm_move_device_done(struct ttm_move_device *mdev, u64 ticket)
 {
@@ -193,6 +209,16 @@ static bool ttm_move_device_done(struct ttm_move_device *mdev, u64 ticket)
 	done = !oldest || oldest->ticket > ticket;
 	spin_unlock(&mdev->lock);
 	return done;
+}
+
+static u64 ttm_move_device_armed(struct ttm_move_device *mdev)
+{
+	u64 ticket;
+
+	spin_lock(&mdev->lock);
+	ticket = mdev->armed;
+	spin_unlock(&mdev->lock);
+	return ticket;
 }
 
 /**
@@ -208,14 +234,31 @@ static bool ttm_move_device_done(struct ttm_move_device *mdev, u64 ticket)
  */
 void ttm_move_device_flush(struct ttm_move_device *mdev)
 {
-	u64 ticket;
+	u64 ticket = ttm_move_device_armed(mdev);
 
-	spin_lock(&mdev->lock);
-	ticket = mdev->armed;
-	spin_unlock(&mdev->lock);
 	wait_event(mdev->wait, ttm_move_device_done(mdev, ticket));
 }
 EXPORT_SYMBOL_GPL(ttm_move_device_flush);
+
+/**
+ * ttm_move_device_flush_timeout() - wait for the jobs in flight, but not for ever
+ * @mdev: the worker
+ * @timeout: how long at most, in jiffies
+ *
+ * For callers that have a way back, such as suspend, where those who should meet the
+ * jobs' dependencies may be asleep.
+ *
+ * Context: As for ttm_move_device_flush(), but sleeps no longer than @timeout.
+ * Return: 0, or -EBUSY if some are still in flight.
+ */
+int ttm_move_device_flush_timeout(struct ttm_move_device *mdev, long timeout)
+{
+	u64 ticket = ttm_move_device_armed(mdev);
+
+	return wait_event_timeout(mdev->wait, ttm_move_device_done(mdev, ticket),
+				  timeout) ? 0 : -EBUSY;
+}
+EXPORT_SYMBOL_GPL(ttm_move_device_flush_timeout);
 
 /**
  * ttm_move_device_stats() - read the totals

@@ -17,7 +17,6 @@ const char *ttm_move_copy_name(bool dst_io, bool src_io, bool plain);
 /* ttm_move_device.c */
 void ttm_move_device_track(struct ttm_move_job *job);
 void ttm_move_device_untrack(struct ttm_move_job *job);
-void ttm_move_device_count_sync(struct ttm_move_device *mdev);
 void *ttm_move_zalloc(size_t bytes);
 
 /* ttm_move_iter.c */

@@ -217,16 +217,25 @@ static void ttm_move_job_release_all(struct list_head *retired)
 static void ttm_move_job_set_none(struct ttm_move_job *job)
 {
 	job->op = TTM_MOVE_NONE;
-	job->direction = "none";
+	WRITE_ONCE(job->direction, "none");
 }
 
-static bool ttm_move_dep_went_well(const struct ttm_move_dep *dep)
+/*
+ * Called with the lock of one of the fences held, so that dma_fence_get_status() will
+ * not do. What the others signalled is seen here because of @pending: its last decrement
+ * comes after all of them.
+ */
+static bool ttm_move_guard_failed(const struct ttm_move_job *job,
+				  const struct dma_fence *guard)
 {
-	int status = dma_fence_get_status(dep->fence);
+	const struct ttm_move_ops *ops = job->mdev->ops;
 
 	/* The job waited for it; if it did not, only a copy leaves no stale bytes. */
-	WARN_ON(!status);
-	return status > 0;
+	if (WARN_ON(!test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &guard->flags)))
+		return true;
+	if (!guard->error)
+		return false;
+	return !ops->guard_failed || ops->guard_failed(job, guard);
 }
 
 /* A failsafe job has nothing to do if all that it guards went well. */
@@ -234,8 +243,11 @@ static bool ttm_move_job_is_needed(const struct ttm_move_job *job)
 {
 	unsigned int i;
 
+	if (job->op == TTM_MOVE_NONE)
+		return false;
 	for (i = 0; i < job->num_deps; i++)
-		if (job->deps[i].guard && !ttm_move_dep_went_well(&job->deps[i]))
+		if (job->deps[i].guard &&
+		    ttm_move_guard_failed(job, job->deps[i].fence))
 			return true;
 	return job->failed || !job->guarded;
 }
@@ -263,8 +275,6 @@ static int ttm_move_job_touch(struct ttm_move_job *job)
  */
 static void ttm_move_job_execute(struct ttm_move_job *job)
 {
-	if (!ttm_move_job_is_needed(job))
-		ttm_move_job_set_none(job);
 	if (job->op == TTM_MOVE_NONE)
 		return;
 
@@ -377,7 +387,12 @@ static void ttm_move_job_depend_put(struct ttm_move_job *job)
 
 	WRITE_ONCE(job->state, TTM_MOVE_READY);
 	trace_ttm_move_ready(job, ttm_move_job_lap(job));
-	queue_work(job->mdev->wq, &job->work);
+	if (ttm_move_job_is_needed(job)) {
+		queue_work(job->mdev->wq, &job->work);
+	} else {
+		ttm_move_job_set_none(job);
+		queue_work(job->mdev->pass_wq, &job->work);
+	}
 }
 
 /*
@@ -546,7 +561,7 @@ int ttm_move_job_add_guard(struct ttm_move_job *job, struct dma_fence *guard)
 	job->guarded = true;
 	if (dma_fence_is_signaled(guard) || ttm_move_job_push_dep(job, guard, true)) {
 		dma_fence_wait(guard, false);
-		job->failed |= dma_fence_get_status(guard) < 0;
+		job->failed |= ttm_move_guard_failed(job, guard);
 	}
 	return 0;
 }

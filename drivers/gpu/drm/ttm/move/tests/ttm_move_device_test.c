@@ -79,6 +79,24 @@ static void ttm_move_flush_ignores_later_jobs(struct kunit *test)
 	dma_fence_put(later);
 }
 
+/* No timeout that needs a timer: whoever is late is late at once. */
+static void ttm_move_flush_gives_up(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *dep = mvt_fence_create(fx);
+	struct dma_fence *fence = mvt_arm_after(fx, &dep->base);
+
+	KUNIT_EXPECT_EQ(test, ttm_move_device_flush_timeout(&fx->mdev, 0), -EBUSY);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+	mvt_fence_signal(dep);
+	KUNIT_EXPECT_EQ(test, 0,
+			ttm_move_device_flush_timeout(&fx->mdev,
+						      MAX_SCHEDULE_TIMEOUT));
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	KUNIT_EXPECT_EQ(test, ttm_move_device_flush_timeout(&fx->mdev, 0), 0);
+	dma_fence_put(fence);
+}
+
 /* A worker beside the fixture's, to be torn down by the test. */
 static struct ttm_move_device *mvt_mdev_create(struct mvt *fx)
 {
@@ -157,6 +175,7 @@ static void ttm_move_init_survives_each_failed_allocation(struct kunit *test)
 static struct kunit_case ttm_move_device_cases[] = {
 	KUNIT_CASE(ttm_move_flush_waits_for_retired_hooks),
 	KUNIT_CASE(ttm_move_flush_ignores_later_jobs),
+	KUNIT_CASE(ttm_move_flush_gives_up),
 	KUNIT_CASE(ttm_move_fini_drains),
 	KUNIT_CASE(ttm_move_fence_outlives_the_worker),
 	KUNIT_CASE(ttm_move_init_survives_each_failed_allocation),

@@ -297,6 +297,65 @@ static void ttm_move_job_failsafe_without_memory_for_a_part(struct kunit *test)
 	mvt_expect_guarded(fx, param);
 }
 
+static bool mvt_guard_failed(const struct ttm_move_job *job,
+			     const struct dma_fence *guard)
+{
+	return guard->error != -EAGAIN;
+}
+
+/* What an error means is the driver's to say, of every part. */
+static void ttm_move_job_failsafe_asks_the_driver(struct kunit *test)
+{
+	const struct mvt_guard *param = test->param_value;
+	struct mvt *fx = test->priv;
+	struct mvt_fence *replayed = mvt_fence_create(fx);
+	struct mvt_fence *part = mvt_fence_create(fx);
+	struct ttm_move_job *job = mvt_copy_create(fx);
+	struct dma_fence *fence;
+
+	fx->ops.guard_failed = mvt_guard_failed;
+	ttm_move_job_add_guard(job, &part->base);
+	mvt_fence_signal_error(replayed, -EAGAIN);
+	ttm_move_job_add_guard(job, &replayed->base);
+	fence = ttm_move_job_arm(job);
+	mvt_guard_signal(part, param, MVT_AFTER_ARM);
+	mvt_expect_done(fx, fence, 1);
+	mvt_expect_guarded(fx, param);
+}
+
+static DECLARE_COMPLETION(mvt_may_copy);
+
+static int mvt_begin_waits(struct ttm_move_job *job)
+{
+	wait_for_completion(&mvt_may_copy);
+	return 0;
+}
+
+/* All the CPUs that copies may have are taken: nothing to do is done all the same. */
+static void ttm_move_job_failsafe_passes_copies(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *guard = mvt_fence_create(fx);
+	struct ttm_move_job *copy = mvt_copy_create(fx);
+	struct ttm_move_job *failsafe = ttm_move_job_create(&fx->mdev, NULL);
+	struct dma_fence *first, *second;
+
+	KUNIT_ASSERT_NOT_NULL(test, failsafe);
+	reinit_completion(&mvt_may_copy);
+	fx->ops.begin = mvt_begin_waits;
+	workqueue_set_max_active(fx->mdev.wq, 1);
+	first = ttm_move_job_arm(copy);
+	ttm_move_job_set_refuse(failsafe, MVT_BYTES);
+	ttm_move_job_add_guard(failsafe, &guard->base);
+	second = ttm_move_job_arm(failsafe);
+	mvt_fence_signal(guard);
+	mvt_wait(fx, second);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(first));
+	complete_all(&mvt_may_copy);
+	mvt_expect_done(fx, first, 1);
+	mvt_expect_done(fx, second, 1);
+}
+
 static const struct mvt_refusal {
 	const char *name;
 	int guard_error;
@@ -530,6 +589,9 @@ static struct kunit_case ttm_move_job_cases[] = {
 			 mvt_bad_part_gen_params),
 	KUNIT_CASE_PARAM(ttm_move_job_failsafe_without_memory_for_a_part,
 			 mvt_end_gen_params),
+	KUNIT_CASE_PARAM(ttm_move_job_failsafe_asks_the_driver,
+			 mvt_end_gen_params),
+	KUNIT_CASE(ttm_move_job_failsafe_passes_copies),
 	KUNIT_CASE_PARAM(ttm_move_job_refuses, mvt_refusal_gen_params),
 	KUNIT_CASE(ttm_move_job_failsafe_waits_for_its_guard),
 	KUNIT_CASE(ttm_move_job_forbidden_leaves_zeroes),

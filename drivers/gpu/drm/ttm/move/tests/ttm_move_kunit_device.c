@@ -297,6 +297,7 @@ void mvt_settle(struct mvt *fx)
 {
 	do {
 		flush_workqueue(fx->mdev.wq);
+		flush_workqueue(fx->mdev.pass_wq);
 	} while (mvt_is_running(&fx->mdev));
 	flush_workqueue(fx->mdev.release_wq);
 }
