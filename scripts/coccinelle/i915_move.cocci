@@ -83,6 +83,17 @@ i915_ttm_move(struct ttm_buffer_object *bo, bool evict, struct ttm_operation_ctx
 	...>
 }
 
+// An object without bytes to move waits all the same, and as long as it takes.
+@@ expression fence; @@
+i915_ttm_move(struct ttm_buffer_object *bo, bool evict, struct ttm_operation_ctx *ctx, ...)
+{
+	<...
++	if (!fence)
++		fence = ERR_PTR(i915_ttm_move_worker_wait(bo, ctx));
+	if (IS_ERR(fence)) { i915_refct_sgt_put(...); return PTR_ERR(fence); }
+	...>
+}
+
 // All fences that reach TTM are of the region's timeline.
 @@ @@
 i915_ttm_move(...)

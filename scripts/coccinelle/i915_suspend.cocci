@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Applies to: drivers/gpu/drm/i915/gem/i915_gem_ttm_pm.c
 // Applies to: drivers/gpu/drm/i915/gem/i915_gem_pm.c
+// Applies to: drivers/gpu/drm/i915/i915_gem.c
 //
-// A backup is one if its copy went well, and local memory may lose its power when
-// nobody copies any more.
+// A backup is one if its copy went well, and local memory may lose its power, or its
+// driver, when nobody copies any more.
 
 @@ @@
 #include "gem/i915_gem_ttm_pm.h"
@@ -39,8 +40,23 @@ int i915_gem_backup_suspend(struct drm_i915_private *i915)
 	... when any
 	ret = lmem_suspend(i915, I915_TTM_BACKUP_PINNED);
 	if (ret) goto out_recover;
-+	i915_ttm_move_worker_flush(i915);
++	ret = i915_ttm_move_worker_idle(i915);
++	if (ret)
++		goto out_recover;
 	...
 	return 0;
+	...
+}
+
+@@ @@
+#include "gem/i915_gem_mman.h"
++#include "gem/i915_gem_ttm_move_worker.h"
+
+@@ identifier i915; @@
+void i915_gem_driver_remove(struct drm_i915_private *i915)
+{
+	...
+	i915->uabi_engines = RB_ROOT;
++	i915_ttm_move_worker_idle(i915);
 	...
 }

@@ -10,8 +10,8 @@
  * Some bytes the CPU may not touch: compressed ones, and those outside of a small BAR.
  * If the blitter fails on these, the object is unusable from before the fence signals,
  * the fence carries an error, and the device is declared wedged. That takes a mutex
- * under which others wait for fences, so that the fence must not wait for it. Whoever
- * is told of the loss does, see i915_ttm_move_worker_is_lost().
+ * under which others wait for fences, so that the fence must not wait for it; see
+ * i915_ttm_move_worker_is_lost().
  */
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_move.h>
@@ -19,7 +19,9 @@
 
 #include "gt/intel_gt.h"
 #include "i915_deps.h"
+#include "i915_config.h"
 #include "i915_drv.h"
+#include "i915_memcpy.h"
 #include "i915_request.h"
 #include "i915_scatterlist.h"
 #include "intel_memory_region.h"
@@ -31,14 +33,19 @@
 #include "gem/i915_gem_ttm_move.h"
 #include "gem/i915_gem_ttm_move_worker.h"
 
+/* How long suspend and unbind wait for others, who may be asleep or gone. */
+#define I915_TTM_MOVE_IDLE_TIMEOUT	(20 * HZ)
+
 /**
  * struct i915_ttm_move_worker - the move worker of a device
  * @i915: the device
  * @mdev: TTM's side
+ * @wedge: declares the device wedged
  */
 struct i915_ttm_move_worker {
 	struct drm_i915_private *i915;
 	struct ttm_move_device mdev;
+	struct work_struct wedge;
 };
 
 /**
@@ -91,11 +98,9 @@ static struct intel_runtime_pm *i915_ttm_move_rpm(const struct i915_ttm_move *mo
 	return &move->worker->i915->runtime_pm;
 }
 
-static struct drm_i915_private *i915_ttm_job_to_i915(const struct ttm_move_job *job)
+static struct i915_ttm_move_worker *i915_ttm_job_worker(const struct ttm_move_job *job)
 {
-	struct i915_ttm_move_worker *worker = job->mdev->priv;
-
-	return worker->i915;
+	return job->mdev->priv;
 }
 
 /* What a job holds */
@@ -162,12 +167,23 @@ static void i915_ttm_move_retired(struct ttm_move_job *job)
 {
 	struct i915_ttm_move_hold *hold = job->priv;
 
-	intel_runtime_pm_put(&i915_ttm_job_to_i915(job)->runtime_pm, hold->wakeref);
+	intel_runtime_pm_put(&i915_ttm_job_worker(job)->i915->runtime_pm, hold->wakeref);
 	if (hold->obj)
 		i915_gem_object_put(hold->obj);
 	i915_ttm_move_put_rsgt(hold->src_rsgt);
 	i915_ttm_move_put_rsgt(hold->dst_rsgt);
 	kfree(hold);
+}
+
+static void i915_ttm_move_wedge_work(struct work_struct *work)
+{
+	struct i915_ttm_move_worker *worker =
+		container_of(work, struct i915_ttm_move_worker, wedge);
+	struct intel_gt *gt;
+	unsigned int id;
+
+	for_each_gt(gt, worker->i915, id)
+		intel_gt_set_wedged(gt);
 }
 
 /*
@@ -177,15 +193,12 @@ static void i915_ttm_move_retired(struct ttm_move_job *job)
  */
 static int i915_ttm_move_lose(struct ttm_move_job *job)
 {
-	struct drm_i915_private *i915 = i915_ttm_job_to_i915(job);
+	struct i915_ttm_move_worker *worker = i915_ttm_job_worker(job);
 	struct i915_ttm_move_hold *hold = job->priv;
-	struct intel_gt *gt;
-	unsigned int id;
 
 	if (hold->obj)
 		hold->obj->mm.unknown_state = true;
-	for_each_gt(gt, i915, id)
-		queue_work(i915->unordered_wq, &gt->wedge);
+	queue_work(worker->i915->unordered_wq, &worker->wedge);
 	return -EIO;
 }
 
@@ -194,9 +207,28 @@ static int i915_ttm_move_begin(struct ttm_move_job *job)
 	return job->op == TTM_MOVE_REFUSE ? i915_ttm_move_lose(job) : 0;
 }
 
+/*
+ * Not every error is one of the copy: after a reset on behalf of somebody else a request
+ * is run again, and one that waited too long for another driver is run all the same,
+ * though perhaps too early. The job has waited, and copies the bytes once more if it can.
+ */
+static bool i915_ttm_move_guard_failed(const struct ttm_move_job *job,
+				       const struct dma_fence *guard)
+{
+	switch (guard->error) {
+	case -EAGAIN:
+		return false;
+	case -ETIMEDOUT:
+		return job->op != TTM_MOVE_REFUSE;
+	default:
+		return true;
+	}
+}
+
 static const struct ttm_move_ops i915_ttm_move_ops = {
 	.prepare = i915_ttm_move_prepare,
 	.begin = i915_ttm_move_begin,
+	.guard_failed = i915_ttm_move_guard_failed,
 	.retired = i915_ttm_move_retired,
 };
 
@@ -208,8 +240,8 @@ static void i915_ttm_move_aperture(struct intel_memory_region *mr,
 	*aperture = (struct ttm_move_aperture) {
 		.iomap = &mr->iomap,
 		.bytes = resource_size(&mr->io),
-		/* Local memory is memory, wherever the BAR is passed to. */
-		.plain = true,
+		/* Behind a hypervisor it may be trapped. */
+		.plain = i915_has_memcpy_from_wc(),
 	};
 }
 
@@ -287,7 +319,7 @@ i915_ttm_move_region_timeline(const struct i915_ttm_move *move)
 	return move->worker->mdev.evictions[res->mem_type];
 }
 
-/* NULL for want of memory: the caller waits instead. */
+/* NULL, mostly for want of memory: the caller waits instead. */
 static struct ttm_move_job *
 i915_ttm_move_job_create(struct i915_ttm_move *move, struct ttm_move_timeline *timeline)
 {
@@ -349,6 +381,7 @@ static int i915_ttm_move_sync(const struct i915_ttm_move *move)
 	with_intel_runtime_pm(i915_ttm_move_rpm(move), wakeref)
 		ret = i915_ttm_move_memcpy(move, src_rsgt);
 	i915_ttm_move_put_rsgt(src_rsgt);
+	ttm_move_device_count_sync(&move->worker->mdev);
 	return ret;
 }
 
@@ -465,9 +498,6 @@ static struct dma_fence *i915_ttm_move_by_cpu(struct i915_ttm_move *move)
 	struct ttm_move_timeline *timeline = NULL;
 	struct ttm_move_job *job;
 
-	if (!move->memcpy)
-		return ERR_PTR(-EIO);
-
 	if (move->evict)
 		timeline = i915_ttm_move_region_timeline(move);
 	job = i915_ttm_move_job_create(move, timeline);
@@ -488,11 +518,11 @@ static bool i915_ttm_move_is_retry(int err)
  */
 static struct dma_fence *i915_ttm_move_run(struct i915_ttm_move *move)
 {
-	struct dma_fence *fence = ERR_PTR(-ENODEV);
+	struct dma_fence *fence = ERR_PTR(-EIO);
 
 	if (i915_ttm_move_has_blitter(move))
 		fence = i915_ttm_move_by_blitter(move);
-	if (!IS_ERR(fence) || i915_ttm_move_is_retry(PTR_ERR(fence)))
+	if (!IS_ERR(fence) || !move->memcpy || i915_ttm_move_is_retry(PTR_ERR(fence)))
 		return fence;
 	return i915_ttm_move_by_cpu(move);
 }
@@ -513,8 +543,9 @@ static struct dma_fence *i915_ttm_move_run(struct i915_ttm_move *move)
  * Context: Process context. May sleep. The object is locked. The pages of both sides
  * are there.
  * Return: the fence, with a reference; NULL if the move was made in the caller; or an
- * error, then nothing is under way: -EIO if nobody can do it, -ERESTARTSYS or -EINTR if
- * interrupted, -EBUSY if it would have had to wait and @ctx forbids that.
+ * error, then nothing is under way: -EIO if nobody can do it, -ERESTARTSYS, -EINTR or
+ * -EAGAIN if the caller shall try again, -EBUSY if it would have had to wait and @ctx
+ * forbids that, -ENOMEM.
  */
 struct dma_fence *
 i915_ttm_move_worker_move(struct ttm_buffer_object *bo, bool evict,
@@ -538,6 +569,21 @@ i915_ttm_move_worker_move(struct ttm_buffer_object *bo, bool evict,
 
 	dma_resv_assert_held(bo->base.resv);
 	return i915_ttm_move_run(&move);
+}
+
+/**
+ * i915_ttm_move_worker_wait() - wait before an object moves that has no bytes to move
+ * @bo: the object
+ * @ctx: how to wait
+ *
+ * TTM waits as well, for whoever still reads the new memory, but gives up too early.
+ *
+ * Context: Process context. May sleep. The object is locked.
+ * Return: 0, -ERESTARTSYS if interrupted, -EBUSY if @ctx forbids to wait.
+ */
+int i915_ttm_move_worker_wait(struct ttm_buffer_object *bo, struct ttm_operation_ctx *ctx)
+{
+	return ttm_move_bo_wait(&to_i915(bo->base.dev)->ttm_move_worker->mdev, bo, ctx);
 }
 
 static struct dma_fence *i915_ttm_move_copy(struct drm_i915_gem_object *dst,
@@ -607,29 +653,73 @@ int i915_gem_obj_copy_ttm(struct drm_i915_gem_object *dst,
 	return 0;
 }
 
-/* Those who find that bytes are gone */
+/* Those who wait for a move */
+
+/**
+ * i915_ttm_move_worker_fence_timeout() - how long a request may wait for a fence
+ * @i915: the device of the request
+ * @fence: what it waits for
+ *
+ * i915 does not trust other drivers: its requests run after a while though their fences
+ * have not signalled. A move is no stranger, and a request must never overtake it: the
+ * memory may still hold somebody else's bytes.
+ *
+ * Context: Any context.
+ * Return: jiffies, 0 for as long as it takes.
+ */
+unsigned long i915_ttm_move_worker_fence_timeout(const struct drm_i915_private *i915,
+						 struct dma_fence *fence)
+{
+	if (ttm_move_job_from_fence(fence))
+		return 0;
+	return i915_fence_context_timeout(i915, fence->context);
+}
+
+/**
+ * i915_ttm_move_worker_fence_error() - a fence's error, as far as others are concerned
+ * @fence: a fence that has signalled
+ *
+ * A region's eviction fences are waited for by whoever gets the memory next. That the
+ * object that was evicted is lost is none of their business; its own users learn it from
+ * its state.
+ *
+ * Context: Any context.
+ * Return: 0 for a move, otherwise the fence's error.
+ */
+int i915_ttm_move_worker_fence_error(struct dma_fence *fence)
+{
+	return ttm_move_job_from_fence(fence) ? 0 : fence->error;
+}
 
 /**
  * i915_ttm_move_worker_is_lost() - whether an object must not be looked at any more
  * @obj: the object
  *
  * To be called after the object's kernel fences have signalled. When this returns
- * true the device has been declared wedged.
+ * true the device has been declared wedged because of it.
  *
- * Context: Process context. May sleep, but not where a fence waits for it.
+ * Context: Process context. May sleep: not where a fence, or memory, waits for it.
  * Return: whether nobody knows what the object's memory holds.
  */
 bool i915_ttm_move_worker_is_lost(struct drm_i915_gem_object *obj)
 {
-	struct intel_gt *gt;
-	unsigned int id;
-
 	if (!i915_gem_object_has_unknown_state(obj))
 		return false;
 
-	for_each_gt(gt, to_i915(obj->base.dev), id)
-		flush_work(&gt->wedge);
+	flush_work(&to_i915(obj->base.dev)->ttm_move_worker->wedge);
 	return true;
+}
+
+static int i915_ttm_move_copy_error(struct dma_resv *resv)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+
+	dma_resv_for_each_fence(&cursor, resv, DMA_RESV_USAGE_WRITE, fence)
+		if (dma_resv_iter_usage(&cursor) == DMA_RESV_USAGE_WRITE &&
+		    ttm_move_job_from_fence(fence) && fence->error)
+			return fence->error;
+	return 0;
 }
 
 /**
@@ -637,14 +727,20 @@ bool i915_ttm_move_worker_is_lost(struct drm_i915_gem_object *obj)
  * @obj: the destination of i915_gem_obj_copy_ttm()
  *
  * Context: Process context. Sleeps. The object is locked.
- * Return: 0, or -EIO if its bytes are not what they should be.
+ * Return: 0, or the error with which the copy ended; where that made the object unusable
+ * the device has been declared wedged because of it.
  */
 int i915_ttm_move_worker_wait_copy(struct drm_i915_gem_object *obj)
 {
+	int ret;
+
 	assert_object_held(obj);
 	dma_resv_wait_timeout(obj->base.resv, DMA_RESV_USAGE_BOOKKEEP, false,
 			      MAX_SCHEDULE_TIMEOUT);
-	return i915_ttm_move_worker_is_lost(obj) ? -EIO : 0;
+	ret = i915_ttm_move_copy_error(obj->base.resv);
+	if (ret)
+		i915_ttm_move_worker_is_lost(obj);
+	return ret;
 }
 
 /* The device */
@@ -665,6 +761,7 @@ int i915_ttm_move_worker_init(struct drm_i915_private *i915)
 		return -ENOMEM;
 
 	worker->i915 = i915;
+	INIT_WORK(&worker->wedge, i915_ttm_move_wedge_work);
 	ret = ttm_move_device_init(&worker->mdev, &i915->bdev, dev_name(i915->drm.dev),
 				   &i915_ttm_move_ops, worker);
 	if (ret) {
@@ -684,6 +781,7 @@ int i915_ttm_move_worker_init(struct drm_i915_private *i915)
 void i915_ttm_move_worker_fini(struct drm_i915_private *i915)
 {
 	ttm_move_device_fini(&i915->ttm_move_worker->mdev);
+	cancel_work_sync(&i915->ttm_move_worker->wedge);
 	kfree(i915->ttm_move_worker);
 	i915->ttm_move_worker = NULL;
 }
@@ -699,6 +797,27 @@ void i915_ttm_move_worker_flush(struct drm_i915_private *i915)
 {
 	if (i915->ttm_move_worker)
 		ttm_move_device_flush(&i915->ttm_move_worker->mdev);
+}
+
+/**
+ * i915_ttm_move_worker_idle() - wait until nobody touches local memory, but not for ever
+ * @i915: the device
+ *
+ * For suspend and unbind, after which local memory is gone.
+ *
+ * Context: Process context. Sleeps. No object is locked.
+ * Return: 0, or -EBUSY if a move still waits for somebody.
+ */
+int i915_ttm_move_worker_idle(struct drm_i915_private *i915)
+{
+	struct i915_ttm_move_worker *worker = i915->ttm_move_worker;
+	int ret = ttm_move_device_flush_timeout(&worker->mdev, I915_TTM_MOVE_IDLE_TIMEOUT);
+
+	if (ret)
+		drm_err(&i915->drm,
+			"moves wait for others: debugfs/dri/*/ttm_move lists them\n");
+	flush_work(&worker->wedge);
+	return ret;
 }
 
 /**

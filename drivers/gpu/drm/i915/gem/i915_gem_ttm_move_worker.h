@@ -24,6 +24,7 @@ struct ttm_tt;
 int i915_ttm_move_worker_init(struct drm_i915_private *i915);
 void i915_ttm_move_worker_fini(struct drm_i915_private *i915);
 void i915_ttm_move_worker_flush(struct drm_i915_private *i915);
+int i915_ttm_move_worker_idle(struct drm_i915_private *i915);
 void i915_ttm_move_worker_debugfs(struct drm_i915_private *i915, struct dentry *root);
 
 struct dma_fence *
@@ -34,6 +35,10 @@ i915_ttm_move_worker_move(struct ttm_buffer_object *bo, bool evict,
 void i915_ttm_move_worker_submitted(struct i915_ttm_move *move,
 				    struct i915_request *rq);
 
+int i915_ttm_move_worker_wait(struct ttm_buffer_object *bo, struct ttm_operation_ctx *ctx);
+unsigned long i915_ttm_move_worker_fence_timeout(const struct drm_i915_private *i915,
+						 struct dma_fence *fence);
+int i915_ttm_move_worker_fence_error(struct dma_fence *fence);
 int i915_ttm_move_worker_wait_copy(struct drm_i915_gem_object *obj);
 bool i915_ttm_move_worker_is_lost(struct drm_i915_gem_object *obj);
 
