@@ -543,7 +543,7 @@ static void mvt_bo_add_users(struct mvt *fx, struct mvt_bo *mbo)
 	for (i = 0; i <= TTM_MOVE_INLINE_DEPS; i++) {
 		user = mvt_fence_create(fx);
 		mvt_bo_add_fence(fx, mbo, user);
-		mvt_fence_signal_later(user, 0);
+		mvt_fence_signal_when_awaited(user);
 	}
 }
 

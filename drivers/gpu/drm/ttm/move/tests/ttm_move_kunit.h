@@ -171,6 +171,7 @@ void mvt_vram_dirty(struct mvt *fx);
  * @link: in &struct mvt.fences
  * @later: signals @base from a workqueue
  * @rounds: how often @later lets others go first
+ * @when_awaited: queue @later when somebody is interested
  * @irq: signals @base from an interrupt
  * @in_irq: @irq has run in an interrupt
  */
@@ -180,6 +181,7 @@ struct mvt_fence {
 	struct list_head link;
 	struct work_struct later;
 	unsigned int rounds;
+	bool when_awaited;
 	struct irq_work irq;
 	bool in_irq;
 };
@@ -190,6 +192,7 @@ struct mvt_fence *mvt_fence_create_at(struct mvt *fx, u64 context, u64 seqno);
 void mvt_fence_signal(struct mvt_fence *fence);
 void mvt_fence_signal_error(struct mvt_fence *fence, int error);
 void mvt_fence_signal_later(struct mvt_fence *fence, unsigned int rounds);
+void mvt_fence_signal_when_awaited(struct mvt_fence *fence);
 void mvt_fence_signal_irq(struct mvt_fence *fence);
 void mvt_fences_signal(struct mvt *fx);
 void mvt_fences_fini(struct mvt *fx);

@@ -13,9 +13,20 @@ static const char *mvt_fence_name(struct dma_fence *fence)
 	return "ttm_move_kunit";
 }
 
+/* With the fence's lock held. */
+static bool mvt_fence_enable_signaling(struct dma_fence *base)
+{
+	struct mvt_fence *fence = container_of(base, struct mvt_fence, base);
+
+	if (fence->when_awaited)
+		queue_work(system_unbound_wq, &fence->later);
+	return true;
+}
+
 static const struct dma_fence_ops mvt_fence_ops = {
 	.get_driver_name = mvt_fence_name,
 	.get_timeline_name = mvt_fence_name,
+	.enable_signaling = mvt_fence_enable_signaling,
 };
 
 static void mvt_fence_later_work(struct work_struct *work)
@@ -74,6 +85,12 @@ void mvt_fence_signal_later(struct mvt_fence *fence, unsigned int rounds)
 {
 	fence->rounds = rounds;
 	queue_work(system_unbound_wq, &fence->later);
+}
+
+/* By somebody else, not before a callback is added or somebody waits. */
+void mvt_fence_signal_when_awaited(struct mvt_fence *fence)
+{
+	fence->when_awaited = true;
 }
 
 void mvt_fence_signal_irq(struct mvt_fence *fence)
