@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Selftests of the move worker on a device with local memory: moves that have to wait,
+ * and what may happen in the meantime.
+ */
+#include "gt/intel_context.h"
+#include "gt/intel_gpu_commands.h"
+#include "gt/intel_timeline.h"
+
+#include "igt_spinner.h"
+
+/**
+ * struct mw_pending - a move that waits for a fence of the test's
+ * @i915: the device
+ * @obj: what moves
+ * @other: who takes its place
+ * @seed: what @obj holds
+ * @dep: what the move waits for
+ * @since: jobs before the move
+ * @place: where in local memory @obj was, if it was there
+ */
+struct mw_pending {
+	struct drm_i915_private *i915;
+	struct drm_i915_gem_object *obj;
+	struct drm_i915_gem_object *other;
+	u64 seed;
+	struct mw_fence *dep;
+	u64 since;
+	u64 place;
+};
+
+/* All but the call that moves. */
+static int mw_pending_prepare(struct mw_pending *p, enum mw_engine engine,
+			      enum mw_direction dir)
+{
+	int ret;
+
+	ret = mw_prepare(p->obj, dir != MW_IN, &p->seed) ?:
+	      mw_set_engine(p->i915, engine);
+	if (ret)
+		return ret;
+
+	if (dir != MW_IN)
+		p->place = mw_offset_in_lmem(p->obj);
+	p->since = mw_tickets(p->i915);
+	p->dep = mw_hold_back(p->obj);
+	return p->dep ? 0 : -ENOMEM;
+}
+
+/* The call that moves must return before @dep signals. */
+static int mw_pending_start(struct mw_pending *p, enum mw_engine engine,
+			    enum mw_direction dir)
+{
+	int ret = mw_pending_prepare(p, engine, dir);
+
+	if (ret)
+		return ret;
+	return mw_go(p->obj, dir, false, &p->other) ?:
+	       mw_expect_pending(p->obj, p->since);
+}
+
+static int mw_pending_init(struct mw_pending *p, struct drm_i915_private *i915, u64 bytes)
+{
+	*p = (struct mw_pending) { .i915 = i915 };
+	p->obj = mw_create_piece(i915, bytes);
+	return PTR_ERR_OR_ZERO(p->obj);
+}
+
+static int mw_pending_fini(struct mw_pending *p, int ret)
+{
+	mw_fence_put(p->dep);
+	ret = mw_end(p->i915, ret);
+	mw_put(p->other);
+	mw_put(p->obj);
+	return ret;
+}
+
+/* What users of the memory do until @dep signals is to be seen after the move. */
+static int mw_pending_write(struct mw_pending *p)
+{
+	void __iomem *words;
+
+	words = io_mapping_map_wc(&mw_lmem(p->i915)->iomap, p->place, p->obj->base.size);
+	if (!words)
+		return -ENOMEM;
+
+	p->seed = ~p->seed;
+	mw_fill((__force u64 *)words, p->obj->base.size, p->seed);
+	wmb(); /* Written combined, before others are told. */
+	io_mapping_unmap(words);
+	return 0;
+}
+
+static int mw_pending_once(struct drm_i915_private *i915, enum mw_engine engine,
+			   enum mw_direction dir, int error)
+{
+	struct mw_pending p;
+	int ret;
+
+	ret = mw_pending_init(&p, i915, MW_BYTES) ?: mw_pending_start(&p, engine, dir);
+	if (!ret && dir != MW_IN)
+		ret = mw_pending_write(&p);
+	ret = ret ?: mw_fence_end(p.dep, error) ?: mw_check_obj(p.obj, p.seed);
+	if (ret)
+		pr_err("engine %s, %s: %d\n", mw_engine_names[engine],
+		       mw_direction_names[dir], ret);
+	return mw_pending_fini(&p, ret);
+}
+
+static int mw_pending_all(struct drm_i915_private *i915, int error)
+{
+	enum mw_engine engine;
+	enum mw_direction dir;
+	int ret = 0;
+
+	for (engine = 0; !ret && engine < MW_ENGINES; engine++)
+		for (dir = 0; !ret && dir < MW_DIRECTIONS; dir++)
+			ret = mw_pending_once(i915, engine, dir, error);
+	return ret;
+}
+
+/* Nobody waits but who wants the bytes, whoever copies. */
+static int mw_live_pending(void *arg)
+{
+	return mw_pending_all(arg, 0);
+}
+
+/* Bytes are kept when somebody who used them before has failed. */
+static int mw_live_dependency_fails(void *arg)
+{
+	return mw_pending_all(arg, -EIO);
+}
+
+/* Without memory for a job the call waits, and only then copies. */
+static int mw_task_move_out(struct mw_task *task)
+{
+	return mw_migrate(task->obj, INTEL_REGION_SMEM);
+}
+
+static int mw_no_memory_run(struct mw_pending *p, struct mw_task *task,
+			    enum mw_engine engine)
+{
+	int ret, err;
+
+	i915_ttm_migrate_set_failure_modes(engine == MW_FAILS, true);
+	ret = mw_task_start(task);
+	if (ret)
+		return ret;
+
+	ret = mw_task_expect_blocked(task) ?: mw_pending_write(p);
+	err = mw_fence_signal(p->dep);
+	ret = ret ?: err;
+	err = mw_task_join(task);
+	i915_ttm_migrate_set_failure_modes(false, false);
+	return err == -ETIME ? err : ret ?: err;
+}
+
+static int mw_no_memory(struct drm_i915_private *i915, enum mw_engine engine)
+{
+	struct mw_task *task = kzalloc(sizeof(*task), GFP_KERNEL);
+	struct mw_pending p;
+	int ret;
+
+	if (!task)
+		return -ENOMEM;
+
+	ret = mw_pending_init(&p, i915, MW_BYTES) ?:
+	      mw_pending_prepare(&p, engine, MW_OUT);
+	if (!ret) {
+		task->fn = mw_task_move_out;
+		task->obj = i915_gem_object_get(p.obj);
+		ret = mw_no_memory_run(&p, task, engine);
+	}
+	ret = ret ?: mw_check_obj(p.obj, p.seed);
+	mw_task_free(task, ret);
+	return mw_pending_fini(&p, ret);
+}
+
+static int mw_live_no_memory(void *arg)
+{
+	enum mw_engine engine;
+	int ret = 0;
+
+	for (engine = 0; !ret && engine < MW_ENGINES; engine++)
+		ret = mw_no_memory(arg, engine);
+	return ret;
+}
+
+/* An object that nobody has any more while it moves. */
+static int mw_live_freed_once(struct drm_i915_private *i915, enum mw_engine engine,
+			      enum mw_direction dir)
+{
+	struct mw_pending p;
+	struct dma_fence *fence = NULL;
+	int ret;
+
+	ret = mw_pending_init(&p, i915, MW_BYTES) ?: mw_pending_start(&p, engine, dir);
+	if (!ret && kref_read(&p.obj->base.refcount) < 2) {
+		pr_err("the move does not hold the object\n");
+		ret = -EINVAL;
+	}
+	if (!ret) {
+		fence = mw_get_job_fence(p.obj, p.since);
+		i915_gem_object_put(fetch_and_zero(&p.obj));
+		mw_put(fetch_and_zero(&p.other));
+		ret = mw_fence_signal(p.dep) ?: mw_wait(fence);
+	}
+	dma_fence_put(fence);
+	return mw_pending_fini(&p, ret);
+}
+
+static int mw_live_freed(void *arg)
+{
+	enum mw_engine engine;
+	enum mw_direction dir;
+	int ret = 0;
+
+	for (engine = 0; !ret && engine < MW_ENGINES; engine++)
+		for (dir = 0; !ret && dir < MW_DIRECTIONS; dir++)
+			ret = mw_live_freed_once(arg, engine, dir);
+	return ret;
+}
+
+/* Requests that fail */
+
+#define MW_PARTS	4
+
+/* The requests that the blitter has yet to do, oldest first. */
+static unsigned int mw_requests(struct drm_i915_private *i915, struct i915_request **rqs,
+				unsigned int max)
+{
+	struct intel_timeline *tl = to_gt(i915)->migrate.context->timeline;
+	struct i915_request *rq;
+	unsigned int n = 0;
+
+	mutex_lock(&tl->mutex);
+	list_for_each_entry(rq, &tl->requests, link)
+		if (n < max && !i915_request_completed(rq))
+			rqs[n++] = i915_request_get(rq);
+	mutex_unlock(&tl->mutex);
+	return n;
+}
+
+/*
+ * What is not submitted yet and has an error is not done: just as if the engine had
+ * failed there.
+ */
+static int mw_fail_part(struct drm_i915_private *i915, unsigned int part)
+{
+	struct i915_request *rqs[MW_PARTS];
+	unsigned int n = mw_requests(i915, rqs, MW_PARTS), i;
+
+	if (n == MW_PARTS)
+		i915_request_set_error_once(rqs[part], -EIO);
+	for (i = 0; i < n; i++)
+		i915_request_put(rqs[i]);
+	return mw_expect("the number of requests", n, MW_PARTS);
+}
+
+static int mw_part_fails(struct drm_i915_private *i915, enum mw_direction dir,
+			 unsigned int part)
+{
+	struct mw_pending p;
+	int ret;
+
+	ret = mw_pending_init(&p, i915, MW_PARTS * SZ_8M) ?:
+	      mw_pending_start(&p, MW_OK, dir) ?: mw_fail_part(i915, part) ?:
+	      mw_fence_signal(p.dep) ?: mw_check_obj(p.obj, p.seed);
+	if (ret)
+		pr_err("%s, part %u fails: %d\n", mw_direction_names[dir], part, ret);
+	return mw_pending_fini(&p, ret);
+}
+
+/* The first, the last or one in the middle: no part of a move may get lost. */
+static int mw_live_part_fails(void *arg)
+{
+	enum mw_direction dir;
+	unsigned int part;
+	int ret = 0;
+
+	for (dir = 0; !ret && dir < MW_DIRECTIONS; dir++)
+		for (part = 0; !ret && part < MW_PARTS; part++)
+			ret = mw_part_fails(arg, dir, part);
+	return ret;
+}
+
+/* Dependencies on a request that runs */
+
+/**
+ * struct mw_spin - a spinner that does not outlive a test that is stuck
+ * @spin: the spinner
+ * @rq: its request: reference
+ * @watchdog: ends it
+ * @late: the watchdog did
+ */
+struct mw_spin {
+	struct igt_spinner spin;
+	struct i915_request *rq;
+	struct delayed_work watchdog;
+	bool late;
+};
+
+static void mw_spin_watchdog(struct work_struct *work)
+{
+	struct mw_spin *s = container_of(work, typeof(*s), watchdog.work);
+
+	WRITE_ONCE(s->late, true);
+	igt_spinner_end(&s->spin);
+}
+
+static int mw_spin_start(struct mw_spin *s, struct intel_engine_cs *engine)
+{
+	struct intel_context *ce = intel_context_create(engine);
+	struct i915_request *rq;
+
+	if (IS_ERR(ce))
+		return PTR_ERR(ce);
+
+	rq = igt_spinner_create_request(&s->spin, ce, MI_ARB_CHECK);
+	intel_context_put(ce);
+	if (IS_ERR(rq))
+		return PTR_ERR(rq);
+
+	s->rq = i915_request_get(rq);
+	i915_request_add(rq);
+	schedule_delayed_work(&s->watchdog, MW_WATCHDOG);
+	return 0;
+}
+
+static int mw_spin_end(struct mw_spin *s)
+{
+	cancel_delayed_work_sync(&s->watchdog);
+	if (s->late || i915_request_completed(s->rq)) {
+		pr_err("a call waited for the request that held the move back\n");
+		return -ETIME;
+	}
+	igt_spinner_end(&s->spin);
+	return 0;
+}
+
+static void mw_spin_fini(struct mw_spin *s)
+{
+	cancel_delayed_work_sync(&s->watchdog);
+	igt_spinner_fini(&s->spin);
+	if (s->rq)
+		i915_request_put(s->rq);
+}
+
+/* Out and in again, all of it behind the spinner. */
+static int mw_spin_move(struct mw_spin *s, struct drm_i915_gem_object *obj, bool fails)
+{
+	unsigned int i;
+	u64 seed, since;
+	int ret;
+
+	ret = mw_prepare(obj, true, &seed) ?: mw_add_fence(obj, &s->rq->fence);
+	i915_ttm_migrate_set_failure_modes(fails, false);
+	for (i = 0; !ret && i < 4; i++) {
+		since = mw_tickets(to_i915(obj->base.dev));
+		ret = mw_migrate(obj, mw_place(i % 2)) ?: mw_expect_pending(obj, since);
+	}
+	i915_ttm_migrate_set_failure_modes(false, false);
+	ret = ret ?: mw_spin_end(s);
+	return ret ?: mw_check_obj(obj, seed);
+}
+
+static int mw_spin_engine(struct intel_engine_cs *engine, bool fails)
+{
+	struct mw_spin s = { };
+	struct drm_i915_gem_object *obj;
+	int ret;
+
+	INIT_DELAYED_WORK_ONSTACK(&s.watchdog, mw_spin_watchdog);
+	ret = igt_spinner_init(&s.spin, engine->gt);
+	if (ret)
+		goto out;
+
+	obj = mw_create(engine->i915, MW_BYTES);
+	ret = PTR_ERR_OR_ZERO(obj) ?: mw_spin_start(&s, engine) ?:
+	      mw_spin_move(&s, obj, fails);
+	mw_spin_fini(&s);
+	mw_put(obj);
+out:
+	destroy_delayed_work_on_stack(&s.watchdog);
+	return mw_end(engine->i915, ret);
+}
+
+static int mw_live_spinner(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct intel_engine_cs *engine;
+	enum intel_engine_id id;
+	int ret;
+
+	for_each_engine(engine, to_gt(i915), id) {
+		if (!intel_engine_can_store_dword(engine))
+			continue;
+		ret = mw_spin_engine(engine, false) ?: mw_spin_engine(engine, true);
+		if (ret) {
+			pr_err("%s: %d\n", engine->name, ret);
+			return ret;
+		}
+	}
+	return 0;
+}
