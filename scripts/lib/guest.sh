@@ -11,13 +11,13 @@ GUEST_PACKAGES=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 # All messages on the serial line; every oops ends the guest, a warning does not.
 GUEST_CMDLINE="console=ttyS0 panic=-1 oops=panic printk.devkmsg=on loglevel=7 "
 
-# guest_machine ACCEL: QEMU and the options of a bare machine with its serial line on
-# stdout, a word a line. Without the string instructions' speed promises the kernel
+# guest_machine ACCEL [SERIAL]: QEMU and the options of a bare machine with its serial
+# line on stdout, or whatever else QEMU takes for that, a word a line. Without the string instructions' speed promises the kernel
 # copies and clears by words: TCG runs `rep movsb` and `rep stosb` byte by byte.
 guest_machine()
 {
 	printf '%s\n' qemu-system-x86_64 -nodefaults -no-reboot -display none -vga none \
-		-serial stdio -monitor none
+		-serial "${2:-stdio}" -monitor none
 	case $1 in
 	kvm) printf '%s\n' -accel kvm -cpu host ;;
 	tcg) printf '%s\n' -accel tcg,thread=multi -cpu max,-erms,-fsrm ;;
@@ -61,7 +61,8 @@ guest_progress()
 }
 
 # guest_once FOLDER SECONDS COMMAND...: run a guest to its end, with a fresh console.log
-# and share/ in FOLDER. Returns the status of `timeout`. Takes the EXIT trap for as long
+# and share/ in FOLDER; what is in the folder GUEST_GIVE is in share/ from the beginning.
+# Returns the status of `timeout`. Takes the EXIT trap for as long
 # as the guest runs.
 guest_once()
 {
@@ -70,6 +71,7 @@ guest_once()
 
 	rm -rf "$folder/share"
 	mkdir -p "$folder/share"
+	[ -z "${GUEST_GIVE-}" ] || cp -r "$GUEST_GIVE/." "$folder/share"
 	: >"$folder/console.log"
 	timeout -k 5 "$seconds" "$@" </dev/null >>"$folder/console.log" 2>&1 &
 	pid=$!
@@ -79,6 +81,18 @@ guest_once()
 	wait "$pid" || rc=$?
 	trap - EXIT
 	return "$rc"
+}
+
+# guest_interactive ACCEL KERNEL INITRAMFS APPEND [QEMU_ARGUMENT...]: run a guest whose
+# serial line is this terminal, with few messages on it, to its end
+guest_interactive()
+{
+	local kernel=$2 initramfs=$3 append=$4 machine
+
+	mapfile -t machine < <(guest_machine "$1" mon:stdio)
+	shift 4
+	"${machine[@]}" -smp 2 -m 2048 -kernel "$kernel" -initrd "$initramfs" \
+		-append "$GUEST_CMDLINE loglevel=4 quiet $append" "$@"
 }
 
 # guest_lost FOLDER: true where the emulator lost the guest before its job began. Rarely,

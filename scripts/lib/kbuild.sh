@@ -12,6 +12,8 @@ KBUILD_CC="ccache gcc"
 # The folder of the tree differs from user to user, and the compiler's output must not.
 export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache}
 export CCACHE_BASEDIR=$CACHE CCACHE_NOHASHDIR=1
+# Some kernels and the variants of a driver, so that none pushes another one out.
+export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
 
 # kbuild FOLDER NAME MAKE_ARGUMENT...: make in FOLDER/tree, with its output in
 # FOLDER/NAME
@@ -31,4 +33,13 @@ kbuild_config_has()
 
 	lost=$(grep '^CONFIG_' "$2" | grep -vxFf "$1") || return 0
 	die "the kernel cannot be configured with ${lost//$'\n'/ }: see $2"
+}
+
+# kbuild_fragments FILE...: the lines of all fragments, where the last one that speaks
+# of a symbol counts
+kbuild_fragments()
+{
+	sed -n 's/^CONFIG_\([^=]*\)=.*/\1 &/p; s/^# CONFIG_\([^ ]*\) is not set$/\1 &/p' "$@" |
+		awk '{ name = $1; sub(/^[^ ]* /, ""); line[name] = $0 } END { for (name in line) print line[name] }' |
+		LC_ALL=C sort
 }

@@ -3,12 +3,19 @@
 #
 # The kernel's source out of the distribution's package, and the overlay laid over
 # it. Sourced after common.sh and packages.sh; expects `shopt -s inherit_errexit`.
+#
+# There are two variants of the tree: "integrated" has everything; in "pristine", i915
+# is the kernel's own, and what the overlay adds to it is there and unused.
 
 # What to install before anything here is called.
 # shellcheck disable=SC2034 # used by those who source this
-TREE_PACKAGES=("linux-source-$KERNEL_SERIES" xz-utils diffutils)
+TREE_PACKAGES=("linux-source-$KERNEL_SERIES" xz-utils diffutils coccinelle)
 
+# What both variants have, and what only the integrated one has.
 TREE_HOOKS=$TOP/scripts/overlay.hooks
+TREE_I915_HOOKS=$TOP/scripts/overlay.i915.hooks
+TREE_PATCHES=$TOP/scripts/coccinelle
+TREE_MACROS=$TREE_PATCHES/macros.h
 
 # tree_archive_unpack ARCHIVE FOLDER: the kernel's source, in FOLDER/tree
 tree_archive_unpack()
@@ -82,43 +89,173 @@ tree_copy_overlay()
 	mv "$1/overlay.new" "$1/overlay"
 }
 
-# tree_hook FOLDER FILE: append our lines to FILE, always starting from the
-# kernel's own so that a hook may change
-tree_hook()
+# tree_hooks VARIANT: its files of hooks
+tree_hooks()
 {
-	local pristine=$1/pristine/$2
-
-	[ -e "$1/tree/$2" ] || die "$TREE_HOOKS names $2, which this kernel lacks"
-	[ -e "$pristine" ] || install -D -m 644 "$1/tree/$2" "$pristine"
-	{
-		cat "$pristine"
-		sed -n "s|^$2: ||p" "$TREE_HOOKS"
-	} >"$1/hooked"
-	tree_put "$1/hooked" "$1/tree/$2"
+	printf '%s\n' "$TREE_HOOKS"
+	[ "$1" = pristine ] || [ ! -e "$TREE_I915_HOOKS" ] || printf '%s\n' "$TREE_I915_HOOKS"
 }
 
-# tree_apply_hooks FOLDER: all lines of TREE_HOOKS
-tree_apply_hooks()
+# tree_patches VARIANT: a line "FILE PATCH" for each file that a semantic patch is for,
+# in the order in which the patches are applied
+tree_patches()
 {
-	local file
+	local patch files file
 
-	sed '/^#/d; s/:.*//' "$TREE_HOOKS" | LC_ALL=C sort -u | while read -r file; do
-		tree_hook "$1" "$file"
+	[ "$1" = integrated ] || return 0
+	for patch in "$TREE_PATCHES"/i915_*.cocci; do
+		[ -e "$patch" ] || continue
+		files=$(sed -n '1,20s|^// Applies to: *||p' "$patch")
+		[ -n "$files" ] || die "$patch does not say for which files it is:" \
+			"give it a line '// Applies to: PATH' among its first"
+		for file in $files; do
+			printf '%s %s\n' "$file" "$patch"
+		done
 	done
 }
 
-# tree_assemble: print the folder of the cache whose tree/ is the kernel with the
-# overlay. Only what differs is written, so that a build there stays incremental.
+# tree_keep_pristine FOLDER FILE WHO: keep the kernel's own FILE, which WHO names
+tree_keep_pristine()
+{
+	[ ! -e "$1/pristine/$2" ] || return 0
+	[ -e "$1/tree/$2" ] || die "$3 names $2, which this kernel lacks"
+	install -D -m 644 "$1/tree/$2" "$1/pristine/$2"
+}
+
+# tree_checksum FILE PATCH...: of all that the patched FILE depends on
+tree_checksum()
+{
+	local macros=()
+
+	[ ! -e "$TREE_MACROS" ] || macros=("$TREE_MACROS")
+	{ dpkg-query -W coccinelle && cat "$@" "${macros[@]}"; } | sha256sum | cut -d ' ' -f 1
+}
+
+# tree_spatch PATCH FILE OUTPUT: apply one patch, which must change something
+tree_spatch()
+{
+	local options=(--very-quiet --no-includes --no-show-diff --timeout 120)
+
+	[ ! -e "$TREE_MACROS" ] || options+=(--macro-file "$TREE_MACROS")
+	rm -f "$3"
+	spatch "${options[@]}" --sp-file "$1" "$2" -o "$3" </dev/null >"$3.log" 2>&1 || {
+		tail -n 20 "$3.log" >&2
+		return 1
+	}
+	if [ ! -e "$3" ] || cmp -s "$2" "$3"; then
+		echo "it changes nothing" >&2
+		return 1
+	fi
+}
+
+# tree_patch NAME FILE OUTPUT PATCH...: apply the patches to FILE, one after the other;
+# NAME is what the kernel calls it
+tree_patch()
+{
+	local name=$1 output=$3 work patch
+	work=$(mktemp -d)
+
+	# The suffix tells spatch a header from a source.
+	cp "$2" "$work/${name##*/}"
+	shift 3
+	for patch; do
+		say "${patch##*/} changes $name"
+		tree_spatch "$patch" "$work/${name##*/}" "$work/new.${name##*.}" || {
+			rm -rf "$work"
+			die "$patch cannot be applied to $name, as said above: mend the rule," \
+				"or take the file out of its 'Applies to'"
+		}
+		mv "$work/new.${name##*.}" "$work/${name##*/}"
+	done
+	mv "$work/${name##*/}" "$output.new"
+	mv "$output.new" "$output"
+	rm -rf "$work"
+}
+
+# tree_patched FOLDER VARIANT FILE: the path of FILE after the variant's patches; what
+# spatch made once is kept by checksum
+tree_patched()
+{
+	local patches output
+
+	mapfile -t patches < <(sed -n "s|^$3 ||p" "$1/patches")
+	if [ "${#patches[@]}" = 0 ]; then
+		printf '%s\n' "$1/pristine/$3"
+		return
+	fi
+	output=$1/patched/$(tree_checksum "$1/pristine/$3" "${patches[@]}")
+	if [ ! -e "$output" ]; then
+		mkdir -p "$1/patched"
+		tree_patch "$3" "$1/pristine/$3" "$output" "${patches[@]}"
+	fi
+	printf '%s\n' "$output"
+}
+
+# tree_change FOLDER VARIANT FILE: the kernel's own FILE, patched, with our lines
+# appended; always from the beginning, so that patches and hooks may change and go
+tree_change()
+{
+	local patched hooks
+	patched=$(tree_patched "$@")
+	mapfile -t hooks < <(tree_hooks "$2")
+
+	{
+		cat "$patched"
+		sed -n "s|^$3: ||p" "${hooks[@]}"
+	} >"$1/hooked"
+	tree_put "$1/hooked" "$1/tree/$3"
+}
+
+# tree_apply FOLDER VARIANT: all patches and hooks of the variant; whatever was
+# changed before and no longer is becomes the kernel's own again
+tree_apply()
+{
+	local file who hooks
+	mapfile -t hooks < <(tree_hooks "$2")
+
+	tree_patches "$2" >"$1/patches"
+	{
+		sed 's/ .*\// /' "$1/patches"
+		sed '/^#/d; /^$/d; s/:.*//; s/$/ a file of hooks/' "${hooks[@]}"
+	} | while read -r file who; do
+		tree_keep_pristine "$1" "$file" "$who"
+	done
+	find "$1/pristine" -type f -printf '%P\n' | while read -r file; do
+		tree_change "$1" "$2" "$file"
+	done
+}
+
+# tree_lay FOLDER VARIANT: make FOLDER/tree the variant; for who has locked the tree
+tree_lay()
+{
+	tree_copy_overlay "$1"
+	tree_apply "$1" "$2"
+}
+
+# tree_locked FOLDER COMMAND...: run COMMAND while nobody else changes the tree, as two
+# checkouts may share a cache
+tree_locked()
+{
+	local folder=$1
+	shift
+
+	(
+		flock -n 8 || {
+			say "waiting for somebody else who changes the tree"
+			flock 8
+		}
+		"$@"
+	) 8>"$folder/lock"
+}
+
+# tree_assemble [VARIANT]: print the folder of the cache whose tree/ is the kernel with
+# the overlay, everything integrated unless VARIANT says otherwise. Only what differs is written, so that a build there
+# stays incremental.
 tree_assemble()
 {
 	local folder
 	folder=$(tree_source)
 
-	(
-		# Two checkouts may share a cache.
-		flock 8
-		tree_copy_overlay "$folder"
-		tree_apply_hooks "$folder"
-	) 8>"$folder/lock"
+	tree_locked "$folder" tree_lay "$folder" "${1-integrated}"
 	printf '%s\n' "$folder"
 }
