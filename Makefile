@@ -11,11 +11,26 @@ run: ## walk buffers through video memory on an unmodified kernel (scripts/run -
 check: ## run every test and count the results (scripts/check --help)
 	@scripts/check $(MAKEOVERRIDES)
 
+check-all: ## make check, and the kernel's and i915's tests once more with KASAN
+	@scripts/check --all $(MAKEOVERRIDES)
+
 modules: ## build ttm_move.ko and vttm.ko against the distribution's headers
 	@scripts/modules $(MAKEOVERRIDES)
 
 kernel: ## build a kernel with the overlay, lockdep and i915's tests
 	@scripts/build-kernel $(MAKEOVERRIDES)
+
+i915: ## a shell with i915 on a GPU in software (scripts/i915 --help)
+	@scripts/i915 $(MAKEOVERRIDES)
+
+i915-selftests: ## run i915's own tests, with the overlay and without, and compare
+	@scripts/i915-selftests $(MAKEOVERRIDES)
+
+i915-moves: ## how long i915's moves block, with the overlay and without
+	@scripts/i915-moves $(MAKEOVERRIDES)
+
+i915-igt: ## run programs of IGT GPU Tools on a GPU in software
+	@scripts/i915-igt $(MAKEOVERRIDES)
 
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
@@ -27,6 +42,6 @@ clean: ## remove everything that was built or reported, but not the downloads
 	@rm -rf build out
 
 help: ## show this
-	@sed -n 's/^\([a-z]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: run check modules kernel htmldocs readme clean help
+.PHONY: run check check-all modules kernel i915 i915-selftests i915-moves i915-igt htmldocs readme clean help

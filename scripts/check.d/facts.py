@@ -10,10 +10,11 @@ where all facts were looked at, whatever the rows say.
 """
 
 import json
+import os
 import sys
 from typing import Callable, Dict, List, NamedTuple
 
-LEVEL = "stock"
+LEVEL = os.environ.get("LEVEL", "stock")
 
 
 class Fact(NamedTuple):

@@ -10,6 +10,7 @@ failed outside its cases and a kernel that ran none become failed rows. Exit sta
 where the console was read to its end, whatever the rows say.
 """
 
+import os
 import re
 import sys
 from typing import Iterable, Iterator, List, NamedTuple, Optional
@@ -21,7 +22,7 @@ RESULT = re.compile(r"^(    )?(not )?ok (\d+) (?:- )?(\S+)(?: # SKIP ?(.*))?$")
 FAILED_AT = re.compile(r"(EXPECTATION|ASSERTION) FAILED|BUG: |WARNING: "
                        r"|try (faulted|timed out)|Kernel panic|timed out after")
 REASON_LENGTH = 300
-LEVEL = "kunit"
+LEVEL = os.environ.get("LEVEL", "kunit")
 
 
 class Row(NamedTuple):
