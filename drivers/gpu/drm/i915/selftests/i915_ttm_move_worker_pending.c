@@ -403,3 +403,89 @@ static int mw_live_spinner(void *arg)
 	}
 	return 0;
 }
+
+/* In jiffies: longer than i915's patience with the fences of strangers. */
+#define MW_PATIENCE	(msecs_to_jiffies(CONFIG_DRM_I915_FENCE_TIMEOUT) + 2 * HZ)
+
+static struct dma_fence *mw_arm_behind(struct drm_i915_private *i915, struct mw_fence *dep)
+{
+	struct ttm_move_job *job = ttm_move_job_create(mw_mdev(i915), NULL);
+
+	if (!job)
+		return NULL;
+	if (ttm_move_job_add_dependency(job, &dep->base)) {
+		ttm_move_job_drop(job);
+		return NULL;
+	}
+	return ttm_move_job_arm(job);
+}
+
+static struct i915_request *mw_request_behind(struct intel_engine_cs *engine,
+					      struct dma_fence *fence)
+{
+	struct intel_context *ce = intel_context_create(engine);
+	struct i915_request *rq;
+	int ret;
+
+	if (IS_ERR(ce))
+		return ERR_CAST(ce);
+
+	rq = intel_context_create_request(ce);
+	intel_context_put(ce);
+	if (IS_ERR(rq))
+		return rq;
+
+	ret = i915_request_await_dma_fence(rq, fence);
+	i915_request_get(rq);
+	i915_request_add(rq);
+	if (ret) {
+		i915_request_put(rq);
+		return ERR_PTR(ret);
+	}
+	return rq;
+}
+
+static int mw_expect_patience(struct i915_request *rq, struct mw_fence *dep)
+{
+	int ret;
+
+	ret = mw_expect("the wait for a request that must not run",
+			i915_request_wait(rq, 0, MW_PATIENCE), -ETIME);
+	ret = mw_fence_signal(dep) ?: ret;
+	if (ret)
+		return ret;
+	if (i915_request_wait(rq, 0, MW_TIMEOUT) < 0) {
+		pr_err("the request does not run after the move\n");
+		return -ETIME;
+	}
+	return mw_expect("the request's error", rq->fence.error, 0);
+}
+
+/*
+ * However long a move takes: who overtakes it writes where it still reads. The only test
+ * that has to let time pass; on a slow machine it can only fail to notice.
+ */
+static int mw_live_no_overtaking(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct mw_fence *dep = mw_fence_create();
+	struct dma_fence *fence;
+	struct i915_request *rq;
+	int ret;
+
+	if (!dep)
+		return -ENOMEM;
+
+	fence = mw_arm_behind(i915, dep);
+	if (!fence) {
+		mw_fence_put(dep);
+		return -ENOMEM;
+	}
+	rq = mw_request_behind(to_gt(i915)->engine[BCS0], fence);
+	ret = PTR_ERR_OR_ZERO(rq) ?: mw_expect_patience(rq, dep);
+	if (!IS_ERR(rq))
+		i915_request_put(rq);
+	mw_fence_put(dep);
+	dma_fence_put(fence);
+	return mw_end(i915, ret);
+}
