@@ -47,8 +47,10 @@ bool vttm_moves_are_sync(void)
 
 static void vttm_debugfs_init(struct drm_minor *minor)
 {
-	ttm_move_debugfs_init(&vttm_from_drm(minor->dev)->mdev,
-			      minor->debugfs_root);
+	struct vttm_device *vdev = vttm_from_drm(minor->dev);
+
+	ttm_move_debugfs_init(&vdev->mdev, minor->debugfs_root);
+	vttm_faults_debugfs_init(vdev, minor->debugfs_root);
 }
 
 DEFINE_DRM_GEM_FOPS(vttm_fops);

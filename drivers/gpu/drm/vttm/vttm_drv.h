@@ -16,6 +16,7 @@
 #include <drm/ttm/ttm_placement.h>
 #include <uapi/drm/vttm_drm.h>
 
+struct dentry;
 struct dma_buf;
 struct drm_file;
 
@@ -46,6 +47,28 @@ struct vttm_vram_res {
 };
 
 /**
+ * struct vttm_fault - something that goes wrong because a test asked for it
+ * @value: what it asked for; 0 for nothing
+ * @max: the most that it may ask for
+ */
+struct vttm_fault {
+	atomic_t value;
+	u32 max;
+};
+
+/**
+ * struct vttm_faults - all that can be made to go wrong
+ * @copy_delay_us: how long each job of the worker sleeps before it copies
+ * @fail_moves: so many jobs fail with -EIO instead of copying
+ * @fail_allocs: so many jobs cannot be had, as if for want of memory
+ */
+struct vttm_faults {
+	struct vttm_fault copy_delay_us;
+	struct vttm_fault fail_moves;
+	struct vttm_fault fail_allocs;
+};
+
+/**
  * struct vttm_device - a virtual TTM device
  * @drm: base
  * @bdev: TTM device
@@ -57,6 +80,7 @@ struct vttm_vram_res {
  * @vram_bytes: size of video memory
  * @vram: manager of video memory, unless the range manager does that
  * @use_buddy: @vram is in use
+ * @faults: what goes wrong on purpose
  */
 struct vttm_device {
 	struct drm_device drm;
@@ -69,6 +93,7 @@ struct vttm_device {
 	u64 vram_bytes;
 	struct vttm_vram vram;
 	bool use_buddy;
+	struct vttm_faults faults;
 };
 
 /**
@@ -112,6 +137,11 @@ static inline struct vttm_object *vttm_from_gem(struct drm_gem_object *gem)
 
 /* vttm_drv.c */
 bool vttm_moves_are_sync(void);
+
+/* vttm_faults.c */
+int vttm_faults_prepare(struct ttm_move_job *job);
+int vttm_faults_begin(struct ttm_move_job *job);
+void vttm_faults_debugfs_init(struct vttm_device *vdev, struct dentry *root);
 
 /* vttm_ioctl.c */
 #define VTTM_NUM_IOCTLS		(DRM_VTTM_OBJECT_INFO + 1)

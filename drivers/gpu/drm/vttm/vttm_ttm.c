@@ -135,6 +135,8 @@ static const struct ttm_move_ops vttm_move_ops = {
 	.dependency = vttm_dependency,
 	.init_mem = vttm_init_mem,
 	.timeline = vttm_timeline,
+	.prepare = vttm_faults_prepare,
+	.begin = vttm_faults_begin,
 };
 
 /* Moves by TTM's own memcpy, which wants contiguous memory */
