@@ -5,14 +5,11 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/dma-buf.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -44,31 +41,6 @@ struct vgem_signal {
 #define VGEM_SIGNAL		DRM_IOW(DRM_COMMAND_BASE + 2, struct vgem_signal)
 
 uint64_t seed = 1;
-
-/* Ends of a test */
-
-void check_failed(const char *file, int line, const char *format, ...)
-{
-	va_list arguments;
-
-	fprintf(stderr, "%s:%d: ", file, line);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-	exit(1);
-}
-
-void skip(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-	exit(SKIPPED);
-}
 
 /* Devices */
 
@@ -219,11 +191,8 @@ const char *error_name(int error)
 
 void expect(int result, int wanted, const char *what)
 {
-	if (result == wanted)
-		return;
-	fprintf(stderr, "%s: %s instead of %s\n", what, error_name(result),
-		error_name(wanted));
-	exit(1);
+	if (result != wanted)
+		fail("%s: %s instead of %s", what, error_name(result), error_name(wanted));
 }
 
 /* Buffers */
@@ -428,53 +397,13 @@ void gate_open(struct gate *gate)
 	close(gate->vgem);
 }
 
-/* Processes */
-
-pid_t spawn(void (*body)(void *argument), void *argument)
-{
-	pid_t pid = fork();
-
-	check(pid >= 0, "fork: %s", error_name(-errno));
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	body(argument);
-	exit(0);
-}
+/* Time and processes */
 
 bool has_ended(pid_t pid)
 {
 	siginfo_t info = { 0 };
 
 	return !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
-}
-
-/* Status of @pid once it has ended; fails the test if that takes too long. */
-static int reap(pid_t pid, const char *what)
-{
-	uint64_t deadline = now_ns() + PATIENCE;
-	int status;
-
-	while (!has_ended(pid)) {
-		check(now_ns() < deadline, "%s: did not end", what);
-		sleep_ms(POLL_MS);
-	}
-	waitpid(pid, &status, 0);
-	return status;
-}
-
-void join(pid_t pid, const char *what)
-{
-	int status = reap(pid, what);
-
-	check(WIFEXITED(status) && !WEXITSTATUS(status), "%s: ended with status %#x", what,
-	      status);
-}
-
-void kill_and_reap(pid_t pid, const char *what)
-{
-	kill(pid, SIGKILL);
-	reap(pid, what);
 }
 
 void sleep_ms(unsigned int ms)
