@@ -32,6 +32,9 @@ i915-moves: ## how long i915's moves block, with the overlay and without
 i915-igt: ## run programs of IGT GPU Tools on a GPU in software
 	@scripts/i915-igt $(MAKEOVERRIDES)
 
+igt: ## run the tests in IGT's form on an unmodified kernel (scripts/igt --help)
+	@scripts/igt $(MAKEOVERRIDES)
+
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
 
@@ -44,4 +47,4 @@ clean: ## remove everything that was built or reported, but not the downloads
 help: ## show this
 	@sed -n 's/^\([a-z0-9-]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: run check check-all modules kernel i915 i915-selftests i915-moves i915-igt htmldocs readme clean help
+.PHONY: run check check-all modules kernel i915 i915-selftests i915-moves i915-igt igt htmldocs readme clean help

@@ -55,11 +55,14 @@ PATTERNS = [(kind, re.compile(pattern)) for kind, pattern in (
     ("stack trace", r"Call Trace:"),
 )]
 
-# The only complaints that are expected: our modules are not the distribution's.
+# The only complaints that are expected: our modules are not the distribution's, and i915
+# is told to drive a GPU that it would not drive by itself.
 EXPECTED = re.compile(
     r"(ttm_move|vttm): (loading out-of-tree module taints kernel\."
     r"|module verification failed: signature and/or required key missing"
-    r" - tainting kernel)")
+    r" - tainting kernel)"
+    r"|Setting dangerous option (force_probe|enable_guc) - tainting kernel"
+    r"|i915 [0-9a-f:.]+: Force probing unsupported Device ID 4905, tainting kernel")
 
 STAMP = re.compile(r"^(<\d+>)?(\[\s*\d+\.\d+\](\[\s*[CT]\d+\])?\s*)?")
 BEGIN = "------------[ cut here ]------------"
