@@ -302,10 +302,12 @@ void mvt_settle(struct mvt *fx)
 	flush_workqueue(fx->mdev.release_wq);
 }
 
+/* A job is counted after its fence has signalled. */
 struct ttm_move_stats mvt_stats(struct mvt *fx)
 {
 	struct ttm_move_stats stats;
 
+	mvt_settle(fx);
 	ttm_move_device_stats(&fx->mdev, &stats);
 	return stats;
 }
