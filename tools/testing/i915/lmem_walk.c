@@ -338,7 +338,8 @@ static void walk_report(const struct walk *walk)
 {
 	printf("{\"objects\": %" PRIu32 ", \"object_bytes\": %" PRIu64
 	       ", \"lmem_bytes\": %" PRIu64 ", \"moves\": %" PRIu64
-	       ", \"failed_moves\": %" PRIu64 ", \"verified_bytes\": %" PRIu64 ", \"mismatched_bytes\": %" PRIu64 "}\n",
+	       ", \"failed_moves\": %" PRIu64
+	       ", \"verified_bytes\": %" PRIu64 ", \"mismatched_bytes\": %" PRIu64 "}\n",
 	       walk->num_objects, walk->object_bytes, walk->lmem_bytes, walk->moves,
 	       walk->failed_moves, walk->verified_bytes, walk->mismatched_bytes);
 }
