@@ -61,7 +61,7 @@ EXPECTED = re.compile(
     r"(ttm_move|vttm): (loading out-of-tree module taints kernel\."
     r"|module verification failed: signature and/or required key missing"
     r" - tainting kernel)"
-    r"|Setting dangerous option (force_probe|enable_guc) - tainting kernel"
+    r"|Setting dangerous option (force_probe|enable_guc|lmem_size) - tainting kernel"
     r"|i915 [0-9a-f:.]+: Force probing unsupported Device ID 4905, tainting kernel")
 
 STAMP = re.compile(r"^(<\d+>)?(\[\s*\d+\.\d+\](\[\s*[CT]\d+\])?\s*)?")
