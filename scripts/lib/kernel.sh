@@ -62,3 +62,13 @@ kernel_ours_memory()
 {
 	if [ "$1" = 1 ]; then echo 3072; else echo 2048; fi
 }
+
+# kernel_lmem_walk: build the program that walks objects through local memory, and print
+# its path
+kernel_lmem_walk()
+{
+	local folder=$TOP/build/tools/i915
+
+	logged "$folder.log" "building lmem-walk" make -C "$TOP/tools/testing/i915" O="$folder"
+	printf '%s\n' "$folder/lmem-walk"
+}
