@@ -534,19 +534,6 @@ static void ttm_move_bo_random_walk(struct kunit *test)
 
 /* Without memory for a job */
 
-/* Too many for the space in a job. */
-static void mvt_bo_add_users(struct mvt *fx, struct mvt_bo *mbo)
-{
-	struct mvt_fence *user;
-	unsigned int i;
-
-	for (i = 0; i <= TTM_MOVE_INLINE_DEPS; i++) {
-		user = mvt_fence_create(fx);
-		mvt_bo_add_fence(fx, mbo, user);
-		mvt_fence_signal_when_awaited(user);
-	}
-}
-
 /* Returns whether there was such an allocation. */
 static bool mvt_move_failing(struct mvt *fx, struct mvt_bo *mbo, u32 mem_type,
 			     unsigned int fail)

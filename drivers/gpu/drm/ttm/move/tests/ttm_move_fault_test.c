@@ -33,19 +33,6 @@ struct mvt_fault {
 	int (*move)(struct mvt *fx, struct mvt_scene *scene);
 };
 
-/* Somebody still uses the object: more fences than a job has space for. */
-static void mvt_use(struct mvt *fx, struct mvt_bo *mbo)
-{
-	struct mvt_fence *user;
-	unsigned int i;
-
-	for (i = 0; i <= TTM_MOVE_INLINE_DEPS; i++) {
-		user = mvt_fence_create(fx);
-		mvt_bo_add_fence(fx, mbo, user);
-		mvt_fence_signal_when_awaited(user);
-	}
-}
-
 static void mvt_setup_none(struct mvt *fx, struct mvt_scene *scene)
 {
 }
@@ -53,19 +40,19 @@ static void mvt_setup_none(struct mvt *fx, struct mvt_scene *scene)
 static void mvt_setup_full(struct mvt *fx, struct mvt_scene *scene)
 {
 	scene->old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES, TTM_PL_VRAM);
-	mvt_use(fx, scene->old);
+	mvt_bo_add_users(fx, scene->old);
 }
 
 static void mvt_setup_in_system(struct mvt *fx, struct mvt_scene *scene)
 {
 	scene->mbo = mvt_bo_create_filled(fx, MVT_FAULT_PAGES, TTM_PL_SYSTEM);
-	mvt_use(fx, scene->mbo);
+	mvt_bo_add_users(fx, scene->mbo);
 }
 
 static void mvt_setup_in_vram(struct mvt *fx, struct mvt_scene *scene)
 {
 	scene->mbo = mvt_bo_create_filled(fx, MVT_FAULT_PAGES, TTM_PL_VRAM);
-	mvt_use(fx, scene->mbo);
+	mvt_bo_add_users(fx, scene->mbo);
 }
 
 static void mvt_setup_eviction(struct mvt *fx, struct mvt_scene *scene)

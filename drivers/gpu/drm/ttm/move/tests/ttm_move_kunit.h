@@ -232,6 +232,7 @@ int mvt_bo_try_move(struct mvt *fx, struct mvt_bo *mbo, u32 mem_type,
 void mvt_bo_move(struct mvt *fx, struct mvt_bo *mbo, u32 mem_type);
 void mvt_bo_add_fence(struct mvt *fx, struct mvt_bo *mbo,
 		      struct mvt_fence *fence);
+void mvt_bo_add_users(struct mvt *fx, struct mvt_bo *mbo);
 bool mvt_bo_is_idle(struct mvt_bo *mbo);
 struct dma_fence *mvt_bo_move_fence(struct mvt *fx, struct mvt_bo *mbo);
 

@@ -302,6 +302,19 @@ void mvt_bo_add_fence(struct mvt *fx, struct mvt_bo *mbo,
 	KUNIT_ASSERT_EQ(fx->test, ret, 0);
 }
 
+/* More than a job has space for; they signal when somebody is interested. */
+void mvt_bo_add_users(struct mvt *fx, struct mvt_bo *mbo)
+{
+	struct mvt_fence *user;
+	unsigned int i;
+
+	for (i = 0; i <= TTM_MOVE_INLINE_DEPS; i++) {
+		user = mvt_fence_create(fx);
+		mvt_bo_add_fence(fx, mbo, user);
+		mvt_fence_signal_when_awaited(user);
+	}
+}
+
 static u64 mvt_fence_ticket(struct dma_fence *fence)
 {
 	struct ttm_move_job *job = fence ? ttm_move_job_from_fence(fence) : NULL;
