@@ -145,12 +145,6 @@ i915_ttm_move_hold_create(const struct i915_ttm_move *move)
 	return hold;
 }
 
-static void i915_ttm_move_put_rsgt(struct i915_refct_sgt *rsgt)
-{
-	if (rsgt)
-		i915_refct_sgt_put(rsgt);
-}
-
 /* The job's private pointer is the move before, and what it holds afterwards. */
 static int i915_ttm_move_prepare(struct ttm_move_job *job)
 {
@@ -170,8 +164,8 @@ static void i915_ttm_move_retired(struct ttm_move_job *job)
 	intel_runtime_pm_put(&i915_ttm_job_worker(job)->i915->runtime_pm, hold->wakeref);
 	if (hold->obj)
 		i915_gem_object_put(hold->obj);
-	i915_ttm_move_put_rsgt(hold->src_rsgt);
-	i915_ttm_move_put_rsgt(hold->dst_rsgt);
+	i915_refct_sgt_put(hold->src_rsgt);
+	i915_refct_sgt_put(hold->dst_rsgt);
 	kfree(hold);
 }
 
@@ -380,7 +374,7 @@ static int i915_ttm_move_sync(const struct i915_ttm_move *move)
 
 	with_intel_runtime_pm(i915_ttm_move_rpm(move), wakeref)
 		ret = i915_ttm_move_memcpy(move, src_rsgt);
-	i915_ttm_move_put_rsgt(src_rsgt);
+	i915_refct_sgt_put(src_rsgt);
 	ttm_move_device_count_sync(&move->worker->mdev);
 	return ret;
 }
