@@ -303,19 +303,11 @@ static bool there_is_sw_sync(void)
 
 uint32_t hold_create(struct hold *hold, int fd)
 {
-	uint32_t syncobj;
-	int fence;
-
 	hold->timeline = NO_TIMELINE;
 	if (!there_is_sw_sync())
 		return gate_create(&hold->gate, fd);
 	hold->timeline = sw_sync_timeline_create();
-	fence = sw_sync_timeline_create_fence(hold->timeline, 1);
-	syncobj = syncobj_create(fd);
-	expect(drmSyncobjImportSyncFile(fd, syncobj, fence) ? -errno : 0, 0,
-	       "importing a fence of sw_sync");
-	close(fence);
-	return syncobj;
+	return syncobj_take(fd, sw_sync_timeline_create_fence(hold->timeline, 1));
 }
 
 void hold_release(struct hold *hold)

@@ -109,17 +109,30 @@ static void evict_and_return(void)
 
 /* Contents: who gets the room must not write to it before it was read */
 
-static void moves_into_room(void)
+/* Twice as many as there is room for, none of them in video memory yet. */
+static void create_twice(int fd, struct buffer *b)
 {
-	int fd = client();
 	uint64_t bytes = vram_bytes(fd) / PARTS;
-	struct buffer b[2 * PARTS];
 
 	for (int i = 0; i < 2 * PARTS; i++)
 		b[i] = buffer_create_filled(fd, bytes, VTTM_PLACE_MASK);
+}
+
+/* Of which the first half takes all the room; from here on, moves are slow. */
+static void create_twice_and_fill(int fd, struct buffer *b)
+{
+	create_twice(fd, b);
 	for (int i = 0; i < PARTS; i++)
 		buffer_move(&b[i], VTTM_PLACE_VRAM, VTTM_MOVE_WAIT);
 	fault_set("copy_delay_us", DELAY_US);
+}
+
+static void moves_into_room(void)
+{
+	int fd = client();
+	struct buffer b[2 * PARTS];
+
+	create_twice_and_fill(fd, b);
 	for (int i = 0; i < 2 * PARTS; i++)
 		buffer_move(&b[(i + PARTS) % (2 * PARTS)], VTTM_PLACE_VRAM, 0);
 	verify(b, 2 * PARTS, "after moves into room of others");
@@ -148,14 +161,9 @@ static void fresh_into_room(void)
 static void sync_into_room(void)
 {
 	int fd = client();
-	uint64_t bytes = vram_bytes(fd) / PARTS;
 	struct buffer b[2 * PARTS];
 
-	for (int i = 0; i < 2 * PARTS; i++)
-		b[i] = buffer_create_filled(fd, bytes, VTTM_PLACE_MASK);
-	for (int i = 0; i < PARTS; i++)
-		buffer_move(&b[i], VTTM_PLACE_VRAM, VTTM_MOVE_WAIT);
-	fault_set("copy_delay_us", DELAY_US);
+	create_twice_and_fill(fd, b);
 	for (int i = 0; i < PARTS; i++)
 		buffer_move(&b[PARTS + i], VTTM_PLACE_VRAM, VTTM_MOVE_SYNC);
 	verify(b, 2 * PARTS, "after synchronous moves into room of others");
@@ -165,11 +173,10 @@ static void sync_into_room(void)
 static void jobless_into_room(void)
 {
 	int fd = client();
-	uint64_t bytes = vram_bytes(fd) / PARTS, random = seed;
+	uint64_t random = seed;
 	struct buffer b[2 * PARTS];
 
-	for (int i = 0; i < 2 * PARTS; i++)
-		b[i] = buffer_create_filled(fd, bytes, VTTM_PLACE_MASK);
+	create_twice(fd, b);
 	fault_set("copy_delay_us", DELAY_US / 6);
 	for (int i = 0; i < (quick ? 20 : 60); i++) {
 		fault_set("fail_allocs", i % 3 == 1);
@@ -182,11 +189,9 @@ static void jobless_into_room(void)
 static void mapped(void)
 {
 	int fd = client();
-	uint64_t bytes = vram_bytes(fd) / PARTS;
 	struct buffer b[2 * PARTS];
 
-	for (int i = 0; i < 2 * PARTS; i++)
-		b[i] = buffer_create_filled(fd, bytes, VTTM_PLACE_MASK);
+	create_twice(fd, b);
 	fault_set("copy_delay_us", DELAY_US / 3);
 	for (int i = 0; i < 4 * PARTS; i++) {
 		buffer_move(&b[i % (2 * PARTS)], VTTM_PLACE_VRAM, 0);
@@ -257,11 +262,10 @@ static void under_pressure(void)
 {
 	static struct igt_helper_process helper = { .use_SIGKILL = true };
 	int fd = client();
-	uint64_t bytes = vram_bytes(fd) / PARTS, random = seed;
+	uint64_t random = seed;
 	struct buffer b[2 * PARTS];
 
-	for (int i = 0; i < 2 * PARTS; i++)
-		b[i] = buffer_create_filled(fd, bytes, VTTM_PLACE_MASK);
+	create_twice(fd, b);
 	/* Enough is left that nobody has to be killed for it. */
 	igt_require_f(memory_available() > 4 * vram_bytes(fd) / MIB,
 		      "there is too little memory to take some away\n");

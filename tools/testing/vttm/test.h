@@ -133,6 +133,9 @@ uint32_t dmabuf_import(int fd, int dmabuf);
 bool syncobj_is_signalled(int fd, uint32_t syncobj, uint64_t point);
 void syncobj_await(int fd, uint32_t syncobj, uint64_t point, const char *what);
 
+/* A new syncobj with the fence of @sync_file, which is closed. */
+uint32_t syncobj_take(int fd, int sync_file);
+
 /* A fence that signals when the test says so, or by itself after 10 seconds. */
 struct gate {
 	int vgem;

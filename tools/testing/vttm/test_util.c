@@ -374,18 +374,20 @@ static int gate_sync_file(struct gate *gate)
 	return exported.fd;
 }
 
-uint32_t gate_create(struct gate *gate, int fd)
+uint32_t syncobj_take(int fd, int sync_file)
 {
-	uint32_t syncobj;
-	int sync_file;
+	uint32_t syncobj = syncobj_create(fd);
 
-	gate->vgem = vgem_open();
-	sync_file = gate_sync_file(gate);
-	syncobj = syncobj_create(fd);
 	expect(drmSyncobjImportSyncFile(fd, syncobj, sync_file) ? -errno : 0, 0,
 	       "importing a sync_file");
 	close(sync_file);
 	return syncobj;
+}
+
+uint32_t gate_create(struct gate *gate, int fd)
+{
+	gate->vgem = vgem_open();
+	return syncobj_take(fd, gate_sync_file(gate));
 }
 
 void gate_open(struct gate *gate)
