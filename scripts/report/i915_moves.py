@@ -18,6 +18,8 @@ VARIANTS = ("pristine", "integrated")
 # Cases whose times count, and the one whose contents do.
 TIMED = {"dead": "no engine runs", "alive": "the blitter copies"}
 FAILING = "failing"
+# What of a distribution is shown.
+FIGURES = ("mean_us", "p50_us", "p99_us")
 # To where: TTM_PL_SYSTEM is 0.
 KINDS = ("eviction", "into local memory")
 EVENT = re.compile(r"\s*(?P<task>\S+-\d+)\s.*?\s(?P<seconds>\d+\.\d+): "
@@ -106,7 +108,8 @@ def summary(values: List[float]) -> Optional[dict]:
     """Of a list of times."""
     if not values:
         return None
-    return {"moves": len(values), "p50_us": round(quantile(values, 0.5), 1),
+    return {"moves": len(values), "mean_us": round(sum(values) / len(values), 1),
+            "p50_us": round(quantile(values, 0.5), 1),
             "p99_us": round(quantile(values, 0.99), 1), "max_us": round(max(values), 1)}
 
 
@@ -153,11 +156,12 @@ def time_row(kind: str, times: Dict[str, Optional[dict]]) -> str:
     cells = [f"{kind:32}"]
     for variant in VARIANTS:
         one = times.get(variant)
-        cells.append(f"{one['p50_us']:10,.0f} {one['p99_us']:10,.0f}" if one else f"{'-':>21}")
+        cells.append(" ".join(f"{one[key]:10,.0f}" for key in FIGURES) if one
+                     else f"{'-':>32}")
     both = [times.get(variant) for variant in VARIANTS]
     if all(both):
         cells.append("".join(f"{both[0][key] / both[1][key]:8.1f}x"
-                             for key in ("p50_us", "p99_us")))
+                             for key in FIGURES))
     return "  ".join(cells)
 
 
@@ -165,8 +169,9 @@ def time_table(case: str, entries: dict) -> List[str]:
     """The times of one case."""
     size = next(iter(entries.values()))["walk"]["object_bytes"] // 2**20
     lines = [f"{TIMED[case]}: caller blocked per move of {size} MiB, us",
-             f"{'':32}  {'pristine':>21}  {'integrated':>21}  {'times less':>17}",
-             f"{'':32}" + f"  {'p50':>10} {'p99':>10}" * 2 + f"  {'p50':>8}{'p99':>9}"]
+             f"{'':32}  {'pristine':>32}  {'integrated':>32}  {'times less':>26}",
+             f"{'':32}" + f"  {'mean':>10} {'p50':>10} {'p99':>10}" * 2
+             + f"  {'mean':>8}{'p50':>9}{'p99':>9}"]
     kinds = next(iter(entries.values()))["blocked"]
     for kind in kinds:
         lines.append(time_row(kind, {variant: entry["blocked"][kind]

@@ -82,6 +82,9 @@ class Run(unittest.TestCase):
         status, out, _ = self.command()
         self.assertEqual(status, 0)
         self.assertIn("1.0x", out)
+        # The trace has one move of each kind.
+        self.assertRegex(out, r"eviction +500 +500 +500 ")
+        self.assertRegex(out, r"into local memory +400 +400 +400 ")
 
     def test_unfinished(self):
         self.guest("integrated-dead", 0)

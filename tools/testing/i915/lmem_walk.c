@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct options {
 	uint64_t seed;
 	bool quick_check;
 	bool guests;
+	bool realtime;
 };
 
 struct object {
@@ -344,6 +346,15 @@ static void walk_report(const struct walk *walk)
 	       walk->failed_moves, walk->verified_bytes, walk->mismatched_bytes);
 }
 
+/* Whoever copies then never takes the processor away in the midst of a move. */
+static void become_realtime(void)
+{
+	struct sched_param priority = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_RR, &priority))
+		fail("--realtime, which takes root");
+}
+
 /* The command line */
 
 static void print_usage(FILE *out)
@@ -359,6 +370,7 @@ static void print_usage(FILE *out)
 		"  --verify-at-end   once, instead of after every round\n"
 		"  --guests          evict objects by short-lived guests, instead of by each\n"
 		"                    other; they fill local memory once, whatever --times says\n"
+		"  --realtime        with real-time priority, as a compositor\n"
 		"\n"
 		"The last line is a JSON object. Status 0 if no byte was lost.\n");
 }
@@ -388,6 +400,7 @@ static void parse(struct options *opt, int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' },
 		{ "verify-at-end", no_argument, NULL, 'e' },
 		{ "guests", no_argument, NULL, 'g' },
+		{ "realtime", no_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
@@ -415,6 +428,9 @@ static void parse(struct options *opt, int argc, char **argv)
 			break;
 		case 'g':
 			opt->guests = true;
+			break;
+		case 'p':
+			opt->realtime = true;
 			break;
 		case 'h':
 			print_usage(stdout);
@@ -445,6 +461,8 @@ int main(int argc, char **argv)
 	parse(&walk.opt, argc, argv);
 	walk.random = walk.opt.seed;
 	walk_open(&walk);
+	if (walk.opt.realtime)
+		become_realtime();
 	walk_populate(&walk);
 	for (uint64_t round = 1; round <= walk.opt.rounds; round++)
 		walk_round(&walk, round);
