@@ -408,7 +408,7 @@ uint64_t worker_total(const char *name)
 
 uint32_t buffer_move_out(const struct buffer *b, uint32_t placement, uint32_t flags)
 {
-	uint32_t out = syncobj_create(b->fd);
+	uint32_t out = syncobj_new(b->fd);
 
 	buffer_move_as(b, (struct drm_vttm_move){
 		.placement = placement, .flags = flags, .out_syncobj = out,

@@ -117,7 +117,7 @@ static void order(void)
 {
 	int fd = client(), last = 0, now;
 	uint64_t deadline = now_ns() + 2 * PATIENCE;
-	uint32_t points[STEPS], timeline = syncobj_create(fd);
+	uint32_t points[STEPS], timeline = syncobj_new(fd);
 	struct buffer b = buffer_create_filled(fd, 2 * MIB, VTTM_PLACE_MASK);
 
 	fault_set("copy_delay_us", DELAY_US / 5);
@@ -146,7 +146,7 @@ static void chained(void)
 	struct buffer b[STEPS];
 
 	for (int i = 0; i < STEPS; i++) {
-		uint32_t out = syncobj_create(fd);
+		uint32_t out = syncobj_new(fd);
 
 		b[i] = buffer_create_filled(fd, MIB, VTTM_PLACE_MASK);
 		buffer_move_as(&b[i], (struct drm_vttm_move){

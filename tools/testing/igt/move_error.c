@@ -61,7 +61,7 @@ static void fail_before(void)
 	int fd = client();
 	struct buffer a = buffer_create_filled(fd, MIB, VTTM_PLACE_MASK);
 	struct buffer b = buffer_create_filled(fd, MIB, VTTM_PLACE_MASK);
-	uint32_t failed, out = syncobj_create(fd);
+	uint32_t failed, out = syncobj_new(fd);
 
 	fault_set("copy_delay_us", 50000);
 	fault_set("fail_moves", 1);

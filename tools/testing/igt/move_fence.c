@@ -27,7 +27,7 @@ static void in_fence(void)
 
 	for (uint32_t from = VTTM_PLACE_SYSTEM; from <= VTTM_PLACE_VRAM; from++) {
 		struct hold hold;
-		uint32_t in = hold_create(&hold, fd), out = syncobj_create(fd);
+		uint32_t in = hold_create(&hold, fd), out = syncobj_new(fd);
 
 		buffer_move(&b, from, VTTM_MOVE_WAIT);
 		buffer_move_as(&b, (struct drm_vttm_move){
@@ -51,7 +51,7 @@ static void in_fence_contents(void)
 	uint32_t in = hold_create(&hold, fd);
 	struct buffer a = buffer_create_filled(fd, 2 * MIB, VTTM_PLACE_MASK);
 	struct buffer b = buffer_create_filled(fd, 2 * MIB, VTTM_PLACE_MASK);
-	uint32_t moved = syncobj_create(fd);
+	uint32_t moved = syncobj_new(fd);
 
 	buffer_move_as(&a, (struct drm_vttm_move){
 		.placement = VTTM_PLACE_VRAM, .in_syncobj = in, .out_syncobj = moved,
@@ -91,7 +91,7 @@ static void in_fence_timeline(void)
 {
 	int fd = client();
 	struct hold hold;
-	uint32_t in = hold_create(&hold, fd), timeline = syncobj_create(fd);
+	uint32_t in = hold_create(&hold, fd), timeline = syncobj_new(fd);
 	struct buffer a = buffer_create_filled(fd, MIB, VTTM_PLACE_MASK);
 	struct buffer b = buffer_create_filled(fd, MIB, VTTM_PLACE_MASK);
 
@@ -131,7 +131,7 @@ static void in_fence_signalled(void)
 static void out_syncobj(uint64_t point)
 {
 	int fd = client();
-	uint32_t out = syncobj_create(fd);
+	uint32_t out = syncobj_new(fd);
 	struct buffer b = buffer_create_filled(fd, 2 * MIB, VTTM_PLACE_MASK);
 
 	fault_set("copy_delay_us", DELAY_US);
@@ -177,7 +177,7 @@ static void out_waited_for(void)
 	struct buffer b = buffer_create_filled(fd, MIB, VTTM_PLACE_MASK), how = b;
 	pid_t pid;
 
-	how.base = syncobj_create(fd);
+	how.base = syncobj_new(fd);
 	pid = spawn(wait_before_submit, &how);
 	for (uint64_t point = 1; point <= 2; point++) {
 		sleep_ms(A_WHILE_MS);
@@ -203,7 +203,7 @@ static void poll_sync_file(void)
 {
 	int fd = client(), sync_file;
 	struct hold hold;
-	uint32_t in = hold_create(&hold, fd), out = syncobj_create(fd);
+	uint32_t in = hold_create(&hold, fd), out = syncobj_new(fd);
 	struct buffer b = buffer_create_filled(fd, MIB, VTTM_PLACE_MASK);
 
 	buffer_move_as(&b, (struct drm_vttm_move){

@@ -146,7 +146,7 @@ void object_unmap(uint64_t *words, uint64_t bytes)
 	munmap(words, bytes);
 }
 
-uint32_t syncobj_create(int fd)
+uint32_t syncobj_new(int fd)
 {
 	uint32_t syncobj;
 
@@ -179,7 +179,7 @@ static void await(int fd, uint32_t syncobj)
 	fail("waiting for a move: %s; %s", errno_name(), advice());
 }
 
-uint64_t syncobj_wait(int fd, uint32_t syncobj, uint64_t start_ns)
+uint64_t syncobj_signal_time(int fd, uint32_t syncobj, uint64_t start_ns)
 {
 	struct sync_fence_info fence = { 0 };
 	struct sync_file_info file = {

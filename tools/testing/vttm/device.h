@@ -33,7 +33,7 @@ uint32_t object_placement(int fd, uint32_t handle);
 uint64_t *object_map(int fd, uint32_t handle, uint64_t bytes);
 void object_unmap(uint64_t *words, uint64_t bytes);
 
-uint32_t syncobj_create(int fd);
+uint32_t syncobj_new(int fd);
 
 /* Ask for a move; returns how long the call took, in nanoseconds. */
 uint64_t object_move(int fd, uint32_t handle, uint32_t placement, uint32_t syncobj,
@@ -43,6 +43,6 @@ uint64_t object_move(int fd, uint32_t handle, uint32_t placement, uint32_t synco
  * Wait for the fence in @syncobj and return when it signalled, or 0 where the fence
  * says a time before @start_ns: it is then one that stands for "nothing to wait for".
  */
-uint64_t syncobj_wait(int fd, uint32_t syncobj, uint64_t start_ns);
+uint64_t syncobj_signal_time(int fd, uint32_t syncobj, uint64_t start_ns);
 
 #endif

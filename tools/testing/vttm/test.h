@@ -66,7 +66,7 @@ int other_client(void);
 /* The primary node of vgem; skips the test where there is none. */
 int vgem_open(void);
 /* Handle of a new object of vgem, of @bytes, at least a page's. */
-uint32_t vgem_create(int vgem, uint64_t bytes);
+uint32_t vgem_new(int vgem, uint64_t bytes);
 
 uint64_t vram_bytes(int fd);
 uint64_t vram_used(int fd);

@@ -24,7 +24,7 @@
 static void test_out_binary(void)
 {
 	int fd = client();
-	uint32_t out = syncobj_create(fd);
+	uint32_t out = syncobj_new(fd);
 	struct buffer b = buffer_create_filled(fd, 5 * MIB, VTTM_PLACE_MASK);
 
 	for (int i = 0; i < 4; i++) {
@@ -51,7 +51,7 @@ static void test_out_timeline(void)
 {
 	static const uint64_t points[] = { 1, 2, 10, UINT64_MAX };
 	int fd = client();
-	uint32_t out = syncobj_create(fd);
+	uint32_t out = syncobj_new(fd);
 	struct buffer b = buffer_create_filled(fd, 5 * MIB, VTTM_PLACE_MASK);
 
 	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++) {
@@ -71,7 +71,7 @@ static void test_out_timeline(void)
 static void test_out_mixed(void)
 {
 	int fd = client();
-	uint32_t out = syncobj_create(fd);
+	uint32_t out = syncobj_new(fd);
 	struct buffer b = buffer_create(fd, PAGE, VTTM_PLACE_MASK);
 
 	buffer_move_as(&b, (struct drm_vttm_move){
@@ -89,7 +89,7 @@ static void test_out_mixed(void)
 static void move_chained(int fd, uint64_t point, uint32_t flags)
 {
 	struct gate gate;
-	uint32_t in = gate_create(&gate, fd), link = syncobj_create(fd), out = syncobj_create(fd);
+	uint32_t in = gate_create(&gate, fd), link = syncobj_new(fd), out = syncobj_new(fd);
 	struct buffer a = buffer_create_filled(fd, 3 * MIB, VTTM_PLACE_MASK);
 	struct buffer b = buffer_create_filled(fd, PAGE, VTTM_PLACE_MASK);
 
@@ -161,7 +161,7 @@ static void test_in_sync(void)
 static void test_nothing_to_move(void)
 {
 	int fd = client();
-	uint32_t out = syncobj_create(fd);
+	uint32_t out = syncobj_new(fd);
 	struct buffer b = buffer_create(fd, PAGE, VTTM_PLACE_MASK);
 
 	for (int i = 0; i < 2; i++) {
@@ -180,7 +180,7 @@ static void nothing_to_move_behind(bool own)
 {
 	struct gate gate;
 	int fd = client();
-	uint32_t in = gate_create(&gate, fd), out = syncobj_create(fd);
+	uint32_t in = gate_create(&gate, fd), out = syncobj_new(fd);
 	struct buffer b = buffer_create(fd, PAGE, VTTM_PLACE_MASK);
 
 	buffer_move_as(&b, (struct drm_vttm_move){
@@ -211,7 +211,7 @@ static void test_nothing_behind_fence(void)
 static void test_wait_flag(void)
 {
 	int fd = client();
-	uint32_t out = syncobj_create(fd);
+	uint32_t out = syncobj_new(fd);
 	struct buffer b = buffer_create_filled(fd, 5 * MIB, VTTM_PLACE_MASK);
 
 	for (int i = 0; i < 6; i++) {
@@ -295,7 +295,7 @@ static void test_interrupted_move(void)
 {
 	struct gate gate;
 	int fd = client();
-	uint32_t in = gate_create(&gate, fd), out = syncobj_create(fd);
+	uint32_t in = gate_create(&gate, fd), out = syncobj_new(fd);
 	struct buffer b = buffer_create_filled(fd, MIB, VTTM_PLACE_MASK);
 	struct drm_vttm_move move = {
 		.handle = b.handle, .placement = VTTM_PLACE_VRAM, .flags = VTTM_MOVE_WAIT,

@@ -106,7 +106,7 @@ static void test_behind_chain(void)
 	uint32_t link;
 
 	held_create(&h, bytes);
-	link = syncobj_create(h.b.fd);
+	link = syncobj_new(h.b.fd);
 	buffer_move_as(&h.b, (struct drm_vttm_move){
 		.placement = VTTM_PLACE_VRAM, .in_syncobj = h.in,
 		.out_syncobj = link, .out_point = 3,

@@ -77,7 +77,7 @@ static void make_objects(struct fixture *f)
 static void make_syncobjs(struct fixture *f)
 {
 	for (int i = EMPTY; i <= TIMELINE; i++)
-		f->syncobjs[i] = syncobj_create(f->fd);
+		f->syncobjs[i] = syncobj_new(f->fd);
 	f->syncobjs[UNKNOWN] = UINT32_MAX;
 	buffer_move_as(&f->buffers[BOTH], (struct drm_vttm_move){
 		.placement = VTTM_PLACE_VRAM, .flags = VTTM_MOVE_ASYNC,

@@ -253,7 +253,7 @@ static void check_imported(const struct buffer *b)
 	       "the offset of an import");
 	expect(buffer_try_move(b, (struct drm_vttm_move){ .placement = VTTM_PLACE_VRAM }),
 	       -EINVAL, "moving an import to VRAM");
-	no_move.out_syncobj = syncobj_create(b->fd);
+	no_move.out_syncobj = syncobj_new(b->fd);
 	buffer_move_as(b, no_move);
 	syncobj_await(b->fd, no_move.out_syncobj, 0, "leaving an import where it is");
 	check_same(b, &info);
@@ -297,7 +297,7 @@ static void test_import_from_vgem(void)
 	struct buffer b = { .fd = fd, .bytes = owner.bytes };
 	int dmabuf;
 
-	owner.handle = vgem_create(vgem, owner.bytes);
+	owner.handle = vgem_new(vgem, owner.bytes);
 	dmabuf = buffer_export(&owner);
 	owner.words = dmabuf_map(dmabuf, owner.bytes);
 	buffer_rewrite(&owner);

@@ -140,7 +140,7 @@ int vgem_open(void)
 	skip("vgem is not loaded");
 }
 
-uint32_t vgem_create(int vgem, uint64_t bytes)
+uint32_t vgem_new(int vgem, uint64_t bytes)
 {
 	struct drm_mode_create_dumb dumb = {
 		.width = bytes, .height = 1, .bpp = 8,
@@ -359,7 +359,7 @@ static int gate_sync_file(struct gate *gate)
 {
 	struct dma_buf_export_sync_file exported = { .flags = DMA_BUF_SYNC_READ };
 	struct vgem_attach attach = {
-		.handle = vgem_create(gate->vgem, PAGE),
+		.handle = vgem_new(gate->vgem, PAGE),
 		.flags = VGEM_ATTACH_WRITE,
 	};
 	struct buffer b = { .fd = gate->vgem, .handle = attach.handle };
@@ -376,7 +376,7 @@ static int gate_sync_file(struct gate *gate)
 
 uint32_t syncobj_take(int fd, int sync_file)
 {
-	uint32_t syncobj = syncobj_create(fd);
+	uint32_t syncobj = syncobj_new(fd);
 
 	expect(drmSyncobjImportSyncFile(fd, syncobj, sync_file) ? -errno : 0, 0,
 	       "importing a sync_file");

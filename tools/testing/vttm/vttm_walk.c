@@ -180,7 +180,7 @@ static struct move *ring_slot(struct walk *w, uint64_t number)
 static void finish_oldest(struct walk *w)
 {
 	struct move *m = ring_slot(w, w->recorded++);
-	uint64_t signalled_ns = syncobj_wait(w->fd, m->syncobj, m->start_ns);
+	uint64_t signalled_ns = syncobj_signal_time(w->fd, m->syncobj, m->start_ns);
 
 	record(w, m, signalled_ns ? signalled_ns : m->start_ns + m->blocked_ns);
 }
@@ -277,7 +277,7 @@ static void empty_vram(struct walk *w)
 	for (uint32_t i = 0; i < w->count; i++) {
 		object_move(w->fd, w->buffers[i].handle, VTTM_PLACE_SYSTEM, syncobj,
 			    &start_ns);
-		syncobj_wait(w->fd, syncobj, start_ns);
+		syncobj_signal_time(w->fd, syncobj, start_ns);
 	}
 }
 
@@ -365,7 +365,7 @@ static void create(struct walk *w)
 	w->order = allocate(w->count, sizeof(*w->order));
 	w->moves = allocate(w->opt.window, sizeof(*w->moves));
 	for (uint64_t i = 0; i < w->opt.window; i++)
-		w->moves[i].syncobj = syncobj_create(w->fd);
+		w->moves[i].syncobj = syncobj_new(w->fd);
 	for (uint32_t i = 0; i < w->count; i++)
 		w->buffers[i].handle = object_create(w->fd, w->bytes);
 }
