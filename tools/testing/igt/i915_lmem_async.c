@@ -307,7 +307,7 @@ static void oversubscribe_system_first(void)
 }
 
 /* What is in local memory is pushed out by what comes, and comes back by turns. */
-static void swap_once(void)
+static void swap_out_and_in(void)
 {
 	int residents = num_objects;
 
@@ -324,11 +324,11 @@ static void swap_once(void)
 	objects_verify("swapped out and in");
 }
 
-static void swap(void)
+static void swapping(void)
 {
 	populate(LMEM, 2);
 	for (int round = 0; round < (quick ? 1 : 3); round++)
-		swap_once();
+		swap_out_and_in();
 }
 
 static void expect_zero(const struct object *o)
@@ -379,7 +379,7 @@ static const struct {
 	  oversubscribe_both },
 	{ "oversubscribe-smem-lmem", "1.5 times local memory, system memory preferred.",
 	  oversubscribe_system_first },
-	{ "swap", "Objects that others push out come back whole.", swap },
+	{ "swap", "Objects that others push out come back whole.", swapping },
 	{ "fresh", "Fresh local memory reads as zeroes.", fresh },
 	{ "many-processes", "Three processes evict each other's objects.", many_processes },
 };
@@ -423,9 +423,9 @@ static void subtest_run(size_t i)
 		run(subtests[i].run);
 }
 
-igt_main_args("", options, help, option, NULL)
+int igt_main_args("", options, help, option, NULL)
 {
-	igt_fixture {
+	igt_fixture() {
 		i915 = open_i915();
 		igt_require_f(i915 >= 0, "there is no device of i915\n");
 		igt_require_f(lmem_bytes(), "the device has no local memory\n");

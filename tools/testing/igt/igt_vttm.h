@@ -12,7 +12,9 @@
 #include "pattern.h"
 #include "test.h"
 
+#ifndef ARRAY_SIZE
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof(*(array)))
+#endif
 
 /* How long something must go on not happening to be believed. */
 #define A_WHILE_MS	60
@@ -32,7 +34,7 @@ void subtests_run(const struct subtest *list);
 void tests_run(const struct test *list);
 
 /* A program with these blocks, and the options --node, --seed and --quick. */
-#define vttm_main	igt_main_args("", vttm_options, vttm_help, vttm_option, NULL)
+#define vttm_main()	igt_main_args("", vttm_options, vttm_help, vttm_option, NULL)
 
 extern const struct option vttm_options[];
 extern const char vttm_help[];

@@ -4,9 +4,9 @@
  */
 #include "vttm_async_move.h"
 
-vttm_main
+int vttm_main()
 {
-	igt_fixture {
+	igt_fixture() {
 		vttm_init();
 	}
 
@@ -20,7 +20,7 @@ vttm_main
 	/* Those that take the device away come last: they may fail to give it back. */
 	subtests_run(gone_subtests);
 
-	igt_fixture {
+	igt_fixture() {
 		vttm_fini();
 	}
 }

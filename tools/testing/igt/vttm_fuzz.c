@@ -314,15 +314,15 @@ static int option(int key, int index, void *data)
 	}
 }
 
-igt_main_args("", options, help, option, NULL)
+int igt_main_args("", options, help, option, NULL)
 {
-	igt_fixture {
+	igt_fixture() {
 		vttm_init();
 	}
 
 	subtests_run(subtests);
 
-	igt_fixture {
+	igt_fixture() {
 		vttm_fini();
 	}
 }

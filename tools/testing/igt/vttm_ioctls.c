@@ -5,9 +5,9 @@
  */
 #include "igt_vttm.h"
 
-vttm_main
+int vttm_main()
 {
-	igt_fixture {
+	igt_fixture() {
 		vttm_init();
 	}
 
@@ -18,7 +18,7 @@ vttm_main
 	/* They take the device away, and may fail to give it back. */
 	tests_run(unbind_tests);
 
-	igt_fixture {
+	igt_fixture() {
 		vttm_fini();
 	}
 }

@@ -2,7 +2,9 @@
 /*
  * As much of IGT's interface as the tests here use, for building them against the
  * distribution's libigt.so.0, which comes without headers. Inside an IGT tree, leave
- * this folder out of the include path: IGT's own igt.h declares the same.
+ * this folder out of the include path: IGT's own igt.h declares the same. Blocks have
+ * the form that they have there since IGT 2, with parentheses; the library's functions
+ * behind them have not changed since.
  */
 #ifndef COMPAT_IGT_H
 #define COMPAT_IGT_H
@@ -42,8 +44,9 @@ _Noreturn void igt_exit(void);
 /* @handler gets the signal that ends the program, or 0. */
 void igt_install_exit_handler(void (*handler)(int signal));
 
-/* What the test describes is static: the program's text, between options and end. */
+/* "int igt_main_args(...) { }" is the program, between its options and its end. */
 #define igt_main_args(short_options, long_options, help, handler, data)		\
+	main(int argc, char **argv);						\
 	static void igt_main_body(void);					\
 	int main(int argc, char **argv)						\
 	{									\
@@ -64,7 +67,7 @@ extern sigjmp_buf igt_subtest_jmpbuf;
 bool __igt_fixture(void);
 void __igt_fixture_complete(void);
 
-#define igt_fixture								\
+#define igt_fixture()								\
 	for (bool igt_once = true;						\
 	     igt_once && __igt_fixture() &&					\
 	     (sigsetjmp(igt_subtest_jmpbuf, 1) == 0);				\

@@ -318,15 +318,15 @@ static const struct subtest subtests[] = {
 	{ }
 };
 
-vttm_main
+int vttm_main()
 {
-	igt_fixture {
+	igt_fixture() {
 		vttm_init();
 	}
 
 	subtests_run(subtests);
 
-	igt_fixture {
+	igt_fixture() {
 		vttm_fini();
 	}
 }
