@@ -161,10 +161,9 @@ struct drm_vttm_move {
  * @handle: in: the object
  * @flags: in: must be zero
  * @timeout_ns: in: until when to wait, in nanoseconds of CLOCK_MONOTONIC, so that
- *	an interrupted call can be made again; a time that is past only looks.
- *	The wait may end a timer tick early.
+ *	an interrupted call can be made again; a time that is past only looks
  *
- * Errors: ETIME when the time is over.
+ * Errors: ETIME when the time is over, and not before.
  */
 struct drm_vttm_wait {
 	__u32 handle;

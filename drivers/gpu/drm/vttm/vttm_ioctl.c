@@ -379,6 +379,22 @@ static int vttm_move_ioctl(struct drm_device *drm, void *data,
 
 /* Wait */
 
+/*
+ * The kernel counts a timeout in ticks, of which a busy machine is late with some: the
+ * sleep then ends by as many too early, and is begun again.
+ */
+static long vttm_wait_until(struct vttm_object *obj, s64 deadline_ns)
+{
+	long ret;
+
+	do {
+		ret = dma_resv_wait_timeout(obj->bo.base.resv,
+					    DMA_RESV_USAGE_KERNEL, true,
+					    drm_timeout_abs_to_jiffies(deadline_ns));
+	} while (!ret && ktime_get() < deadline_ns);
+	return ret;
+}
+
 static int vttm_wait_ioctl(struct drm_device *drm, void *data,
 			   struct drm_file *file)
 {
@@ -392,9 +408,7 @@ static int vttm_wait_ioctl(struct drm_device *drm, void *data,
 	if (!obj)
 		return -ENOENT;
 
-	ret = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_KERNEL,
-				    true,
-				    drm_timeout_abs_to_jiffies(args->timeout_ns));
+	ret = vttm_wait_until(obj, args->timeout_ns);
 	vttm_put(obj);
 	if (ret < 0)
 		return ret;
