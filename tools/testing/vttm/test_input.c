@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -143,13 +144,14 @@ static void test_create(void)
 /* The largest sizes wrap around when they are rounded up to pages. */
 static void test_create_size(void)
 {
+	uint64_t vram = vram_bytes(client());
+	const uint64_t sizes[] = {
+		vram + 1, vram * 2, 1ull << 46, 1ull << 63,
+		UINT64_MAX - PAGE + 1, UINT64_MAX - PAGE + 2, UINT64_MAX,
+	};
 	struct fixture f;
 
 	set_up(&f, VTTM_PLACE_VRAM);
-	const uint64_t sizes[] = {
-		vram_bytes(f.fd) + 1, vram_bytes(f.fd) * 2, 1ull << 46, 1ull << 63,
-		UINT64_MAX - PAGE + 1, UINT64_MAX - PAGE + 2, UINT64_MAX,
-	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		struct drm_vttm_create create = {
@@ -335,6 +337,87 @@ static void test_object_info(void)
 	}
 }
 
+/* A word of an ioctl's argument, and the bits of it that are not for users. */
+struct bad_bits {
+	const char *what;
+	unsigned long request;
+	size_t offset;
+	uint32_t allowed;
+};
+
+#define BITS(request, type, member, allowed) \
+	{ #member " of " #request, request, offsetof(struct type, member), allowed }
+
+static const struct bad_bits bad_bits[] = {
+	BITS(DRM_IOCTL_VTTM_CREATE, drm_vttm_create, placements, VTTM_PLACE_MASK),
+	BITS(DRM_IOCTL_VTTM_CREATE, drm_vttm_create, flags, 0),
+	BITS(DRM_IOCTL_VTTM_CREATE, drm_vttm_create, pad, 0),
+	BITS(DRM_IOCTL_VTTM_MMAP_OFFSET, drm_vttm_mmap_offset, pad, 0),
+	BITS(DRM_IOCTL_VTTM_MOVE, drm_vttm_move, placement, VTTM_PLACE_MASK),
+	BITS(DRM_IOCTL_VTTM_MOVE, drm_vttm_move, flags, VTTM_MOVE_MASK),
+	BITS(DRM_IOCTL_VTTM_MOVE, drm_vttm_move, pad, 0),
+	BITS(DRM_IOCTL_VTTM_WAIT, drm_vttm_wait, flags, 0),
+	BITS(DRM_IOCTL_VTTM_OBJECT_INFO, drm_vttm_object_info, pad, 0),
+};
+
+/* Good but for one bit. */
+union argument {
+	struct drm_vttm_create create;
+	struct drm_vttm_mmap_offset place;
+	struct drm_vttm_move move;
+	struct drm_vttm_wait wait;
+	struct drm_vttm_object_info info;
+};
+
+static void argument_init(const struct fixture *f, unsigned long request, union argument *a)
+{
+	uint32_t handle = f->handles[BOTH];
+
+	memset(a, 0, sizeof(*a));
+	switch (request) {
+	case DRM_IOCTL_VTTM_CREATE:
+		a->create.size = PAGE;
+		a->create.placements = VTTM_PLACE_MASK;
+		break;
+	case DRM_IOCTL_VTTM_MMAP_OFFSET:
+		a->place.handle = handle;
+		break;
+	case DRM_IOCTL_VTTM_MOVE:
+		a->move.handle = handle;
+		a->move.placement = VTTM_PLACE_VRAM;
+		break;
+	case DRM_IOCTL_VTTM_WAIT:
+		a->wait.handle = handle;
+		break;
+	case DRM_IOCTL_VTTM_OBJECT_INFO:
+		a->info.handle = handle;
+	}
+}
+
+static void refuse_bits(const struct fixture *f, const struct bad_bits *bad)
+{
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		union argument a;
+		char what[80];
+
+		if (bad->allowed & 1u << bit)
+			continue;
+		argument_init(f, bad->request, &a);
+		*(uint32_t *)((char *)&a + bad->offset) |= 1u << bit;
+		snprintf(what, sizeof(what), "bit %u in %s", bit, bad->what);
+		refuse(f, bad->request, &a, EINVAL, what);
+	}
+}
+
+static void test_bits(void)
+{
+	struct fixture f;
+
+	set_up(&f, VTTM_PLACE_SYSTEM);
+	for (size_t i = 0; i < sizeof(bad_bits) / sizeof(*bad_bits); i++)
+		refuse_bits(&f, &bad_bits[i]);
+}
+
 static void test_unknown_ioctls(void)
 {
 	struct fixture f;
@@ -369,6 +452,7 @@ const struct test input_tests[] = {
 	{ "input-wait", test_wait },
 	{ "input-mmap-offset", test_mmap_offset },
 	{ "input-object-info", test_object_info },
+	{ "input-bits", test_bits },
 	{ "input-unknown-ioctls", test_unknown_ioctls },
 	{ "input-bad-pointers", test_bad_pointers },
 	{ }
