@@ -20,6 +20,8 @@
 #include "igt.h"
 #include "pattern.h"
 
+IGT_TEST_DESCRIPTION("Objects in local memory of i915, oversubscribed and swapped.");
+
 #define MIB		((uint64_t)1 << 20)
 #define NODES		64
 #define MAX_OBJECTS	256

@@ -31,6 +31,7 @@ static int first_fd;
 /* IGT would jump back to the subtest even in a helper, which must go no further. */
 static bool in_helper;
 
+__attribute__((format(printf, 1, 0)))
 static void say(const char *format, va_list arguments, char message[MESSAGE_BYTES])
 {
 	vsnprintf(message, MESSAGE_BYTES, format, arguments);

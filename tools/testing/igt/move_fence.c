@@ -12,8 +12,6 @@
 
 #include "vttm_async_move.h"
 
-#define DELAY_US	100000
-
 static uint32_t other_place(uint32_t placement)
 {
 	return VTTM_PLACE_MASK & ~placement;
@@ -43,8 +41,8 @@ static void in_fence(void)
 	}
 }
 
-/* The bytes are not read before the fence signals: what is written until then counts. */
-static void in_fence_contents(void)
+/* The fence of the move that is held back holds back that of another object. */
+static void in_fence_of_move(void)
 {
 	int fd = client();
 	struct hold hold;
@@ -128,22 +126,26 @@ static void in_fence_signalled(void)
 }
 
 /* The fence in the syncobj is active until the bytes are there, and not for longer. */
-static void out_syncobj(uint64_t point)
+static void out_syncobj(uint64_t first_point)
 {
 	int fd = client();
 	uint32_t out = syncobj_new(fd);
 	struct buffer b = buffer_create_filled(fd, 2 * MIB, VTTM_PLACE_MASK);
 
-	fault_set("copy_delay_us", DELAY_US);
 	for (int i = 0; i < 4; i++) {
+		uint64_t point = first_point ? first_point + i : 0;
+		struct hold hold;
+
 		buffer_move_as(&b, (struct drm_vttm_move){
 			.placement = i % 2 ? VTTM_PLACE_SYSTEM : VTTM_PLACE_VRAM,
-			.flags = VTTM_MOVE_ASYNC,
-			.out_syncobj = out, .out_point = point ? point + i : 0,
+			.flags = VTTM_MOVE_ASYNC, .in_syncobj = hold_create(&hold, fd),
+			.out_syncobj = out, .out_point = point,
 		});
-		igt_assert_f(!syncobj_is_signalled(fd, out, point ? point + i : 0),
-			     "signalled while the copy is delayed\n");
-		syncobj_await(fd, out, point ? point + i : 0, "a move's fence");
+		sleep_ms(A_WHILE_MS / 4);
+		igt_assert_f(!syncobj_is_signalled(fd, out, point),
+			     "signalled while the move is held back\n");
+		hold_release(&hold);
+		syncobj_await(fd, out, point, "a move's fence");
 		igt_assert(!buffer_is_busy(&b));
 		buffer_verify(&b, "behind the fence");
 	}
@@ -285,8 +287,8 @@ static void dmabuf_fence(void)
 
 const struct subtest fence_subtests[] = {
 	{ "in-fence", "A fence of somebody else's holds a move back, and lets it go.", in_fence },
-	{ "in-fence-contents", "A move waits for another object's, by its fence.",
-	  in_fence_contents },
+	{ "in-fence-of-move", "A move waits for another object's, by its fence.",
+	  in_fence_of_move },
 	{ "in-fence-order", "A move behind one that is held back does not overtake it.",
 	  in_fence_order },
 	{ "in-fence-timeline", "A point of a timeline as in-fence.", in_fence_timeline },

@@ -14,7 +14,7 @@
 #include "vttm_async_move.h"
 
 #define OBJECTS		6
-#define DELAY_US	100000
+#define DELAY_US	300000
 /* Time enough to fall asleep. */
 #define WAKE_AFTER_S	10
 

@@ -4,7 +4,9 @@
  */
 #include "vttm_async_move.h"
 
-int vttm_main()
+IGT_TEST_DESCRIPTION("Asynchronous moves of vttm: contents, order, fences, ends of their users.");
+
+vttm_main
 {
 	igt_fixture() {
 		vttm_init();

@@ -5,7 +5,9 @@
  */
 #include "igt_vttm.h"
 
-int vttm_main()
+IGT_TEST_DESCRIPTION("Every ioctl of vttm with every invalid input, and what each error takes.");
+
+vttm_main
 {
 	igt_fixture() {
 		vttm_init();

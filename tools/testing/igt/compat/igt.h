@@ -3,8 +3,8 @@
  * As much of IGT's interface as the tests here use, for building them against the
  * distribution's libigt.so.0, which comes without headers. Inside an IGT tree, leave
  * this folder out of the include path: IGT's own igt.h declares the same. Blocks have
- * the form that they have there since IGT 2, with parentheses; the library's functions
- * behind them have not changed since.
+ * the form of IGT 2.5, with parentheses; the functions behind them are those of older
+ * libraries too.
  */
 #ifndef COMPAT_IGT_H
 #define COMPAT_IGT_H
@@ -43,6 +43,11 @@ int igt_subtest_init_parse_opts(int *argc, char **argv, const char *short_option
 _Noreturn void igt_exit(void);
 /* @handler gets the signal that ends the program, or 0. */
 void igt_install_exit_handler(void (*handler)(int signal));
+
+/* What --help-description prints. */
+extern const char *__igt_test_description __attribute__((weak));
+
+#define IGT_TEST_DESCRIPTION(text)	const char *__igt_test_description = text
 
 /* "int igt_main_args(...) { }" is the program, between its options and its end. */
 #define igt_main_args(short_options, long_options, help, handler, data)		\
