@@ -14,6 +14,7 @@
 #define FUZZ_THREADS	4	/* so that two share each file */
 #define FUZZ_ARGUMENTS	8
 #define FUZZ_BATCH	64	/* calls that are written down at once */
+#define FUZZ_ERRNOS	134
 
 enum fuzz_op {
 	OP_INFO, OP_CREATE, OP_MMAP_OFFSET, OP_MOVE, OP_WAIT, OP_OBJECT_INFO, OP_CLOSE,
@@ -42,6 +43,18 @@ void fuzz_file_open(struct fuzz_file *f);
 void fuzz_file_close(struct fuzz_file *f);
 /* Make the call; 0 or a negative errno. */
 int fuzz_execute(struct fuzz_file *f, const struct fuzz_call *call);
+
+/* fuzz_figures.c */
+struct fuzz_figures {
+	uint64_t calls;
+	uint64_t results[NUM_OPS][FUZZ_ERRNOS];	/* how often each */
+};
+
+/* From any thread: count a result; returns how often it was there before. */
+uint64_t fuzz_figures_count(struct fuzz_figures *f, uint32_t op, int error);
+/* In a line for people, and in FOLDER/figures.json. */
+void fuzz_figures_tell(const struct fuzz_figures *f, unsigned int seconds);
+void fuzz_figures_write(const struct fuzz_figures *f, unsigned int seconds, const char *folder);
 
 /* fuzz_random.c */
 struct fuzz_call fuzz_invent(uint64_t *random);

@@ -2,8 +2,8 @@
 /*
  * Random and mutated sequences of ioctls from several threads, for a bounded time. Calls
  * are written to a file before they are made: what brought the kernel down can be made
- * again with --replay. Sequences that led to a result that was not seen before are kept,
- * in files of their own, and mutated in turn.
+ * again with --replay, from one thread or from as many as before. Sequences that led to
+ * a result that was not seen before are kept, in files of their own, and mutated in turn.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,8 @@
 #include "fuzz.h"
 #include "igt_vttm.h"
 
-#define ERRNOS		134
+IGT_TEST_DESCRIPTION("Random and mutated calls of vttm from several threads.");
+
 #define WINDOW		12	/* calls that may have led to a result */
 #define CORPUS		256
 #define REPLAYED	(32 * FUZZ_BATCH)
@@ -31,9 +32,8 @@ static struct {
 	struct fuzz_file files[FUZZ_FILES];
 	uint64_t deadline;
 	int log;
+	struct fuzz_figures figures;
 	pthread_mutex_t lock;		/* of all that follows */
-	bool seen[NUM_OPS][ERRNOS];
-	unsigned int pairs;
 	struct sequence corpus[CORPUS];
 	unsigned int num_corpus;
 } run = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -49,6 +49,7 @@ struct thread {
 static unsigned int seconds = 10;
 static const char *folder = "/tmp";
 static const char *replay_file;
+static char replayed[PATH_MAX];		/* what is replayed now */
 
 static int open_log(const char *name)
 {
@@ -77,22 +78,16 @@ static void keep_file(const struct sequence *s, uint32_t op, int error)
 	close(file);
 }
 
-/* Whether it was the first time; the sequence that led to it is then kept. */
+/* The sequence that led to a result for the first time is kept. */
 static void note(const struct sequence *s, uint32_t op, int error)
 {
-	bool *seen = &run.seen[op][-error % ERRNOS], is_new;
-
-	if (__atomic_load_n(seen, __ATOMIC_RELAXED))
+	if (fuzz_figures_count(&run.figures, op, error))
 		return;
 	pthread_mutex_lock(&run.lock);
-	is_new = !*seen;
-	*seen = true;
-	run.pairs += is_new;
-	if (is_new && run.num_corpus < CORPUS)
+	if (run.num_corpus < CORPUS)
 		run.corpus[run.num_corpus++] = *s;
 	pthread_mutex_unlock(&run.lock);
-	if (is_new)
-		keep_file(s, op, error);
+	keep_file(s, op, error);
 }
 
 static bool choose_from_corpus(struct thread *t, struct sequence *s)
@@ -164,19 +159,28 @@ static void *be_thread(void *argument)
 	return NULL;
 }
 
-static void start(void)
+static void files_open(void)
 {
-	memset(run.seen, 0, sizeof(run.seen));
-	run.pairs = 0;
-	run.num_corpus = 0;
 	for (int i = 0; i < FUZZ_FILES; i++)
 		fuzz_file_open(&run.files[i]);
 }
 
-static void end(void)
+static void files_close(void)
 {
 	for (int i = 0; i < FUZZ_FILES; i++)
 		fuzz_file_close(&run.files[i]);
+}
+
+static void start(void)
+{
+	memset(&run.figures, 0, sizeof(run.figures));
+	run.num_corpus = 0;
+	files_open();
+}
+
+static void end(void)
+{
+	files_close();
 	close(run.log);
 }
 
@@ -194,7 +198,6 @@ static void check_device(void)
 static void several_threads(void)
 {
 	struct thread threads[FUZZ_THREADS] = { 0 };
-	uint64_t calls = 0;
 
 	igt_set_timeout(seconds + SUBTEST_SECONDS, "the end of all threads");
 	run.log = open_log("calls");
@@ -207,43 +210,48 @@ static void several_threads(void)
 	}
 	for (int i = 0; i < FUZZ_THREADS; i++) {
 		pthread_join(threads[i].id, NULL);
-		calls += threads[i].calls;
+		run.figures.calls += threads[i].calls;
 	}
-	igt_info("seed %" PRIu64 ": %" PRIu64 " calls in %u s, %" PRIu64
-		 " per second, %u pairs of call and result\n", seed, calls, seconds,
-		 calls / seconds, run.pairs);
-	igt_assert(calls);
+	fuzz_figures_tell(&run.figures, seconds);
+	fuzz_figures_write(&run.figures, seconds, folder);
+	igt_assert(run.figures.calls);
 	end();
 	check_device();
 }
 
-/* One call after the other; @results receives what each returned. */
-static unsigned int replay(const char *path, int *results, unsigned int most)
+/* Replaying */
+
+#define ALL_THREADS	UINT32_MAX
+
+/*
+ * Make the calls of @thread, or of all, one after the other; @results receives what each
+ * returned, @most of them. Returns how many there were.
+ */
+static unsigned int replay(const char *path, uint32_t thread, int *results, unsigned int most)
 {
 	FILE *log = fopen(path, "re");
 	struct fuzz_call call;
 	unsigned int count = 0;
 
-	igt_require_f(log, "%s cannot be read\n", path);
-	for (int i = 0; i < FUZZ_FILES; i++)
-		fuzz_file_open(&run.files[i]);
-	while ((!results || count < most) && fuzz_read(log, &call)) {
-		int error = fuzz_execute(&run.files[call.thread % FUZZ_FILES], &call);
+	while (log && (!results || count < most) && fuzz_read(log, &call)) {
+		int error;
 
+		if (thread != ALL_THREADS && call.thread != thread)
+			continue;
+		error = fuzz_execute(&run.files[call.thread % FUZZ_FILES], &call);
 		if (results)
 			results[count] = call.op == OP_WAIT ? 0 : error;
 		count++;
 	}
-	for (int i = 0; i < FUZZ_FILES; i++)
-		fuzz_file_close(&run.files[i]);
-	fclose(log);
+	if (log)
+		fclose(log);
 	return count;
 }
 
 /* What a single thread did and got, it gets again. How long a wait takes may differ. */
 static void record_replays(void)
 {
-	static int first[REPLAYED], second[REPLAYED];
+	static int results[2][REPLAYED];
 	char path[PATH_MAX];
 	uint64_t random = seed;
 	int log = open_log("recorded");
@@ -257,17 +265,68 @@ static void record_replays(void)
 	}
 	close(log);
 	snprintf(path, sizeof(path), "%s/recorded", folder);
-	igt_assert(replay(path, first, REPLAYED) == REPLAYED);
-	igt_assert(replay(path, second, REPLAYED) == REPLAYED);
+	for (int i = 0; i < 2; i++) {
+		files_open();
+		igt_assert(replay(path, ALL_THREADS, results[i], REPLAYED) == REPLAYED);
+		files_close();
+	}
 	for (int i = 0; i < REPLAYED; i++)
-		igt_assert_f(first[i] == second[i], "call %d: %s, and then %s\n", i,
-			     error_name(first[i]), error_name(second[i]));
+		igt_assert_f(results[0][i] == results[1][i], "call %d: %s, and then %s\n", i,
+			     error_name(results[0][i]), error_name(results[1][i]));
+}
+
+/* What was given, or else what several-threads did last. */
+static void choose_replayed(void)
+{
+	snprintf(replayed, sizeof(replayed), "%s/calls", folder);
+	if (replay_file)
+		snprintf(replayed, sizeof(replayed), "%s", replay_file);
+	igt_require_f(!access(replayed, R_OK), "%s cannot be read: name a file with --replay\n",
+		      replayed);
+	/* Waits are made again, and there may be many. */
+	igt_set_timeout(4 * seconds + SUBTEST_SECONDS, "the end of the calls");
 }
 
 static void replay_given(void)
 {
-	igt_require_f(replay_file, "no file was given with --replay\n");
-	igt_info("%u calls made again\n", replay(replay_file, NULL, 0));
+	unsigned int count;
+
+	choose_replayed();
+	files_open();
+	count = replay(replayed, ALL_THREADS, NULL, 0);
+	files_close();
+	igt_info("%u calls made again\n", count);
+	igt_assert(count);
+	check_device();
+}
+
+static void *be_replayer(void *argument)
+{
+	struct thread *t = argument;
+
+	t->calls = replay(replayed, t->number, NULL, 0);
+	return NULL;
+}
+
+/* In the order of each thread, but not the same among them. */
+static void replay_threads(void)
+{
+	struct thread threads[FUZZ_THREADS] = { 0 };
+	uint64_t calls = 0;
+
+	choose_replayed();
+	files_open();
+	for (int i = 0; i < FUZZ_THREADS; i++) {
+		threads[i].number = i;
+		igt_assert(!pthread_create(&threads[i].id, NULL, be_replayer, &threads[i]));
+	}
+	for (int i = 0; i < FUZZ_THREADS; i++) {
+		pthread_join(threads[i].id, NULL);
+		calls += threads[i].calls;
+	}
+	files_close();
+	igt_info("%" PRIu64 " calls made again\n", calls);
+	igt_assert(calls);
 	check_device();
 }
 
@@ -276,6 +335,8 @@ static const struct subtest subtests[] = {
 	  record_replays },
 	{ "several-threads", "Threads that share files make random calls.", several_threads },
 	{ "replay", "The calls of a file, one after the other.", replay_given },
+	{ "replay-threads", "The calls of a file, from as many threads as before.",
+	  replay_threads },
 	{ }
 };
 
@@ -294,7 +355,8 @@ static const char help[] =
 	"  --seed N\tstart of all random choices (default: 1)\n"
 	"  --seconds N\thow long the threads go on (default: 10)\n"
 	"  --save FOLDER\twhere calls are written (default: /tmp)\n"
-	"  --replay FILE\twhat the subtest replay reads\n";
+	"  --replay FILE\twhat replay and replay-threads read (default: what\n"
+	"\t\tseveral-threads wrote)\n";
 
 static int option(int key, int index, void *data)
 {
