@@ -11,7 +11,7 @@ run: ## walk buffers through video memory on an unmodified kernel (scripts/run -
 check: ## run every test and count the results (scripts/check --help)
 	@scripts/check $(MAKEOVERRIDES)
 
-check-all: ## make check, and the kernel's and i915's tests once more with KASAN
+check-all: ## make check, all tests in IGT's form, and all once more with KASAN
 	@scripts/check --all $(MAKEOVERRIDES)
 
 modules: ## build ttm_move.ko and vttm.ko against the distribution's headers
@@ -35,6 +35,9 @@ i915-igt: ## run programs of IGT GPU Tools on a GPU in software
 igt: ## run the tests in IGT's form on an unmodified kernel (scripts/igt --help)
 	@scripts/igt $(MAKEOVERRIDES)
 
+igt-tree: ## put those tests into a tree of IGT's (scripts/igt-tree --help)
+	@scripts/igt-tree $(MAKEOVERRIDES)
+
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
 
@@ -47,4 +50,4 @@ clean: ## remove everything that was built or reported, but not the downloads
 help: ## show this
 	@sed -n 's/^\([a-z0-9-]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: run check check-all modules kernel i915 i915-selftests i915-moves i915-igt igt htmldocs readme clean help
+.PHONY: run check check-all modules kernel i915 i915-selftests i915-moves i915-igt igt igt-tree htmldocs readme clean help
