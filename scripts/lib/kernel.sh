@@ -57,6 +57,27 @@ kernel_guest_modules()
 	fi
 }
 
+# kernel_guest_i915 KERNEL RELEASE DISTRIBUTION FOLDER: the paths of i915_softgpu.ko and
+# i915.ko: those that KERNEL, one of ours, has; where that is empty, the former built for
+# the distribution's RELEASE, and the latter unpacked from DISTRIBUTION into FOLDER
+kernel_guest_i915()
+{
+	local module
+
+	if [ -n "$1" ]; then
+		kernel_ours_modules "$1" i915_softgpu i915
+		return
+	fi
+	modules_build_softgpu "$2"
+	module=$(find "$3/lib/modules/$2" -name 'i915.ko*' | head -n 1)
+	case $module in
+	*.xz) xz -dc "$module" >"$4/i915.ko" ;;
+	*.ko) cp "$module" "$4/i915.ko" ;;
+	*) die "$3 has no i915.ko" ;;
+	esac
+	printf '%s\n' "$4/i915.ko"
+}
+
 # kernel_ours_memory KASAN: MiB that a guest with such a kernel should have
 kernel_ours_memory()
 {

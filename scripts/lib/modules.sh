@@ -13,6 +13,9 @@ MODULES_PACKAGES=(gcc make libc6-dev kmod
 MODULE_FOLDERS=(drivers/gpu/drm/ttm/move drivers/gpu/drm/vttm)
 MODULE_CONFIGS=(CONFIG_DRM_TTM_MOVE CONFIG_DRM_VTTM)
 
+# Another one, which not everybody needs.
+MODULES_SOFTGPU=drivers/gpu/drm/i915/selftests/softgpu
+
 # modules_shadow FOLDER: a tree of links to the overlay's sources below FOLDER, so
 # that the build's products stay out of the overlay
 modules_shadow()
@@ -53,22 +56,51 @@ modules_make()
 	make -C "$headers" M="$folder" "${MODULE_CONFIGS[@]/%/=m}" -j"$(nproc)" "$@" modules
 }
 
-# modules_build RELEASE [MAKE_ARGUMENT...]: build both modules, with more arguments
-# for make (such as W=1) if wanted; prints the path of each, ttm_move.ko first. The
-# compiler's output is in build/modules/RELEASE.log.
-modules_build()
+# modules_compile NAME RELEASE [MAKE_ARGUMENT...]: build all of MODULE_FOLDERS, with more
+# arguments for make (such as W=1) if wanted, and print the folder that has the modules
+# at their places, build/NAME/RELEASE. The compiler's output is in that name's .log.
+modules_compile()
 {
-	local release=$1 folder=$TOP/build/modules/$1 module
-	shift
+	local release=$2 folder=$TOP/build/$1/$2
+	shift 2
 
-	say "building the modules for $release"
 	mkdir -p "$folder"
 	modules_shadow "$folder"
 	modules_kbuild | write_if_changed "$folder/Kbuild"
 	logged "$folder.log" "building the modules" modules_make "$release" "$folder" "$@"
-	for module in ttm/move/ttm_move.ko vttm/vttm.ko; do
+	printf '%s\n' "$folder"
+}
+
+# modules_print FOLDER FILE...: their paths below FOLDER/drivers/gpu/drm
+modules_print()
+{
+	local folder=$1 module
+	shift
+
+	for module; do
 		[ -f "$folder/drivers/gpu/drm/$module" ] ||
 			die "the build made no ${module##*/}; see $folder.log"
 		printf '%s\n' "$folder/drivers/gpu/drm/$module"
 	done
+}
+
+# modules_build RELEASE [MAKE_ARGUMENT...]: build both modules; prints the path of each,
+# ttm_move.ko first
+modules_build()
+{
+	local folder
+
+	say "building the modules for $1"
+	folder=$(modules_compile modules "$@")
+	modules_print "$folder" ttm/move/ttm_move.ko vttm/vttm.ko
+}
+
+# modules_build_softgpu RELEASE: build the software GPU; prints the module's path
+modules_build_softgpu()
+{
+	local folder MODULE_FOLDERS=("$MODULES_SOFTGPU") MODULE_CONFIGS=(CONFIG_DRM_I915_SOFTGPU)
+
+	say "building the software GPU for $1"
+	folder=$(modules_compile softgpu "$1")
+	modules_print "$folder" "${MODULES_SOFTGPU#drivers/gpu/drm/}/i915_softgpu.ko"
 }

@@ -7,8 +7,9 @@ usage: igt.py RESULTS OUT
 RESULTS has a folder for each program, with a file for each subtest: a line "status N,
 from SECONDS to SECONDS", and then what the subtest said. Writes OUT/results.json, laid
 out like that of IGT's own runner, and for each program OUT/PROGRAM.txt, what its subtests
-said, and OUT/PROGRAM.tap, their results. Prints the totals. Exit status 0 where there was
-a subtest, whatever its result.
+said, and OUT/PROGRAM.tap, their results. Where vttm_fuzz left its figures in
+OUT/fuzz/figures.json, they are part of the former. Prints the totals. Exit status 0 where
+there was a subtest, whatever its result.
 """
 
 import json
@@ -23,7 +24,10 @@ VERDICT = re.compile(r"Subtest \S+: [A-Z]+ \(")
 # An assertion that says all in its message.
 CHECK = "Failed assertion: condition "
 
-RESULTS = {0: "pass", 77: "skip", 137: "timeout"}
+# What a program of IGT ends with; beyond 128 it is the signal that it died of, and 137 is
+# how the guest ends one that takes too long.
+RESULTS = {0: "pass", 77: "skip", 112: "abort", 137: "timeout"}
+UNAME = re.compile(r"IGT-Version: .*\(Linux: (\S+)")
 
 # What comes before a message, and what IGT prints beside the reason.
 STAMP = re.compile(r"^\(\S+:\d+\) (\S+-)?(CRITICAL|WARNING|INFO|DEBUG): ")
@@ -39,11 +43,16 @@ class Subtest(NamedTuple):
     seconds: float
     reason: str
     said: str
+    info: List[str] = []
 
 
-def reason_of(result: str, lines: List[str]) -> str:
-    """Why a subtest did not pass: the assertion and what follows it, or the last that was
-    said before IGT repeats it all."""
+def result_of(status: int) -> str:
+    """IGT's word for what a program ended with."""
+    return RESULTS.get(status, "crash" if status > 128 else "fail")
+
+
+def own_words(lines: List[str]) -> List[str]:
+    """What a subtest itself said, before IGT repeats it all."""
     said = []
     for line in lines:
         if VERDICT.match(line) or line.startswith("****"):
@@ -51,6 +60,12 @@ def reason_of(result: str, lines: List[str]) -> str:
         text = STAMP.sub("", line).strip()
         if text and not NOISE.match(text):
             said.append(text)
+    return said
+
+
+def reason_of(result: str, said: List[str]) -> str:
+    """Why a subtest did not pass: the assertion and what follows it, or the last that was
+    said."""
     for number, text in enumerate(said):
         if text.startswith("Failed assertion: "):
             return " ".join(said[number:number + 2]).replace(CHECK, "")
@@ -64,12 +79,13 @@ def subtest_of(file: Path) -> Subtest:
     match = HEAD.match(head)
     if not match:
         return Subtest(file.parent.name, file.name, "incomplete", 0.0, "did not end", text)
-    result = RESULTS.get(int(match[1]), "fail")
+    result = result_of(int(match[1]))
     if result == "pass" and f"Subtest {file.name}: SUCCESS" not in said:
         result = "fail"
-    why = "" if result == "pass" else reason_of(result, said.splitlines())
+    words = own_words(said.splitlines())
+    why = "" if result == "pass" else reason_of(result, words)
     return Subtest(file.parent.name, file.name, result, float(match[3]) - float(match[2]),
-                   why, said)
+                   why, said, words)
 
 
 def subtests_of(folder: Path) -> List[Subtest]:
@@ -79,13 +95,19 @@ def subtests_of(folder: Path) -> List[Subtest]:
     return [subtest_of(file) for file in files]
 
 
-def as_json(subtests: Iterable[Subtest]) -> Dict:
+def kernel_of(subtests: Iterable[Subtest]) -> str:
+    """The release of the kernel that they were run on."""
+    return next((match[1] for s in subtests if (match := UNAME.search(s.said))), "")
+
+
+def as_json(subtests: List[Subtest]) -> Dict:
     """What IGT's runner would write, as far as it is known here."""
     tests = {f"igt@{s.program}@{s.name}":
              {"result": s.result, "time": {"start": 0.0, "end": round(s.seconds, 3)},
-              "reason": s.reason, "out": s.said} for s in subtests}
+              "reason": s.reason, "info": s.info, "out": s.said} for s in subtests}
     totals = Counter(test["result"] for test in tests.values())
-    return {"results_version": 10, "name": "vttm", "tests": tests, "totals": dict(totals)}
+    return {"results_version": 10, "name": "vttm", "uname": kernel_of(subtests),
+            "tests": tests, "totals": dict(totals)}
 
 
 def as_tap(subtests: List[Subtest]) -> str:
@@ -103,7 +125,10 @@ def as_tap(subtests: List[Subtest]) -> str:
 
 def write(subtests: List[Subtest], out: Path) -> None:
     """All files of results."""
-    (out / "results.json").write_text(json.dumps(as_json(subtests), indent=1) + "\n")
+    report, figures = as_json(subtests), out / "fuzz" / "figures.json"
+    if figures.exists():
+        report["fuzz"] = json.loads(figures.read_text())
+    (out / "results.json").write_text(json.dumps(report, indent=1) + "\n")
     for program in sorted({s.program for s in subtests}):
         own = [s for s in subtests if s.program == program]
         (out / f"{program}.tap").write_text(as_tap(own))

@@ -69,6 +69,11 @@ class Results(unittest.TestCase):
         self.assertEqual(self.subtest("basic", "").result, "incomplete")
         self.assertEqual(self.subtest("basic", PASSED.partition("Subtest")[0]).result, "fail")
 
+    def test_died_is_a_crash(self):
+        for status, result in ((139, "crash"), (112, "abort"), (79, "fail")):
+            self.assertEqual(self.subtest("basic", f"status {status}, from 1.00 to 2.00\n").result,
+                             result)
+
     def test_killed_is_a_timeout(self):
         self.assertEqual(self.subtest("basic", "status 137, from 1.00 to 181.00\n").result,
                          "timeout")
@@ -80,10 +85,22 @@ class Results(unittest.TestCase):
         report = json.loads((self.folder / "results.json").read_text())
         self.assertEqual(report["totals"], {"pass": 1, "skip": 1, "fail": 1})
         self.assertEqual(report["tests"]["igt@program@chain"]["result"], "fail")
+        self.assertEqual(report["uname"], "6.12.0")
+        self.assertEqual(report["tests"]["igt@program@walk"]["info"],
+                         ["999 MiB of memory are needed"])
+        self.assertNotIn("fuzz", report)
         lines = (self.folder / "program.tap").read_text().splitlines()
         self.assertEqual(lines[-1], "1..3")
         self.assertIn("not ok", "".join(lines))
         self.assertTrue(any("# SKIP 999 MiB" in line for line in lines))
+
+    def test_figures_of_the_fuzzer(self):
+        self.subtest("basic", PASSED)
+        (self.folder / "fuzz").mkdir()
+        (self.folder / "fuzz" / "figures.json").write_text('{"calls": 7}')
+        igt.write(igt.subtests_of(self.folder / "results"), self.folder)
+        report = json.loads((self.folder / "results.json").read_text())
+        self.assertEqual(report["fuzz"], {"calls": 7})
 
 
 if __name__ == "__main__":
