@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Turns the results of vttm-test into rows of a check.
 
-usage: tap.py FOLDER ROWS
+usage: tap.py FOLDER ROWS [WHERE]
 
 Reads every NAME.tap in FOLDER. Each test becomes a row: it is printed, and appended to
-the file ROWS. A folder without results, and results without the plan that ends them,
+the file ROWS, with WHERE in front of its name if that is given. A folder without results, and results without the plan that ends them,
 become failed rows. Exit status 0 where all results were read, whatever the rows say.
 """
 
@@ -58,21 +58,21 @@ def rows_of(prefix: str, lines: Iterable[str]) -> Iterator[Row]:
                   f"{results} did, and then: {said or 'nothing'}")
 
 
-def all_rows(folder: Path) -> Iterator[Row]:
+def all_rows(folder: Path, where: str = "") -> Iterator[Row]:
     """The rows of all files of results in the folder."""
     files = sorted(folder.glob("*.tap"))
     for file in files:
-        yield from rows_of(file.stem, file.read_text(errors="replace").splitlines())
+        yield from rows_of(where + file.stem, file.read_text(errors="replace").splitlines())
     if not files:
-        yield Row("vttm-test runs", "fail", 0.0, f"there are no results in {folder}")
+        yield Row(f"{where}tests run", "fail", 0.0, f"there are no results in {folder}")
 
 
 def main(arguments: List[str]) -> int:
-    if len(arguments) != 2:
+    if len(arguments) not in (2, 3):
         print(__doc__.strip(), file=sys.stderr)
         return 2
     with open(arguments[1], "a", encoding="utf-8") as rows:
-        for each in all_rows(Path(arguments[0])):
+        for each in all_rows(Path(arguments[0]), "".join(f"{w}: " for w in arguments[2:])):
             why = f" -- {each.reason}" if each.reason else ""
             print(f"{each.result}  {each.seconds:7.1f} s  {LEVEL}: {each.name}{why}", flush=True)
             print(each.name, LEVEL, each.result, f"{each.seconds:.3f}",

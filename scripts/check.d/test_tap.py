@@ -53,6 +53,8 @@ class Results(unittest.TestCase):
             (folder / "bar.tap").write_text("ok 1 - b\n1..1\n")
             self.assertEqual([row.name for row in tap.all_rows(folder)],
                              ["bar: b", "ram: a"])
+            self.assertEqual([row.name for row in tap.all_rows(folder, "ours: ")],
+                             ["ours: bar: b", "ours: ram: a"])
 
 
 if __name__ == "__main__":

@@ -29,6 +29,12 @@ try_silently()
 	cat >/dev/null
 }
 
+# try_progress: show of a test what it says of its progress
+try_progress()
+{
+	grep --line-buffered '^\(==>\|    \)' || true
+}
+
 # try_reason LOG: what a failed test said: its first error, or else its first warning,
 # or else its last words
 try_reason()
