@@ -12,6 +12,7 @@
 #include <drm/ttm/ttm_device.h>
 
 #include "ttm_move_internal.h"
+#include "ttm_move_section.h"
 
 /* All memory of the worker comes from here, so that tests can refuse it. */
 void *ttm_move_zalloc(size_t bytes)
@@ -279,6 +280,7 @@ EXPORT_SYMBOL_GPL(ttm_move_device_stats);
 static int __init ttm_move_module_init(void)
 {
 	ttm_move_copy_init();
+	ttm_move_section_init();
 	return 0;
 }
 
@@ -289,6 +291,7 @@ static int __init ttm_move_module_init(void)
 static void __exit ttm_move_module_exit(void)
 {
 	rcu_barrier();
+	ttm_move_section_fini();
 }
 
 module_init(ttm_move_module_init);

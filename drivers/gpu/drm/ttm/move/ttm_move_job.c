@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 
 #include "ttm_move_internal.h"
+#include "ttm_move_section.h"
 #include "ttm_move_trace.h"
 
 /* A copy gives way to others at least this often, in bytes. */
@@ -304,12 +305,12 @@ static void ttm_move_job_run(struct ttm_move_job *job)
 static void ttm_move_job_work(struct work_struct *work)
 {
 	struct ttm_move_job *job = container_of(work, typeof(*job), work);
-	bool cookie = dma_fence_begin_signalling();
+	bool cookie = ttm_move_section_begin();
 	LIST_HEAD(retired);
 
 	ttm_move_job_run(job);
 	ttm_move_timeline_retire(job->timeline, job, &retired);
-	dma_fence_end_signalling(cookie);
+	ttm_move_section_end(cookie);
 
 	ttm_move_job_release_all(&retired);
 }
@@ -716,7 +717,7 @@ EXPORT_SYMBOL_GPL(ttm_move_job_prepare);
 struct dma_fence *ttm_move_job_arm(struct ttm_move_job *job)
 {
 	struct dma_fence *fence = &job->fence;
-	bool cookie = dma_fence_begin_signalling();
+	bool cookie = ttm_move_section_begin();
 	unsigned int i;
 
 	/*
@@ -741,7 +742,7 @@ struct dma_fence *ttm_move_job_arm(struct ttm_move_job *job)
 			ttm_move_job_depend_put(job);
 	}
 	ttm_move_job_depend_put(job);
-	dma_fence_end_signalling(cookie);
+	ttm_move_section_end(cookie);
 	return fence;
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_arm);

@@ -5,7 +5,10 @@
 #include <linux/kref.h>
 #include <linux/slab.h>
 
+#include <kunit/visibility.h>
+
 #include "ttm_move_internal.h"
+#include "ttm_move_section.h"
 #include "ttm_move_trace.h"
 
 void ttm_move_timeline_init(struct ttm_move_timeline *timeline,
@@ -92,6 +95,8 @@ void ttm_move_timeline_add(struct ttm_move_timeline *timeline,
 			   struct ttm_move_job *job,
 			   const struct dma_fence_ops *ops)
 {
+	ttm_move_section_assert();
+
 	spin_lock_irq(&timeline->lock);
 	ttm_move_timeline_inherit(timeline, job);
 	dma_fence_init(&job->fence, ops, &timeline->lock, timeline->context,
@@ -99,6 +104,7 @@ void ttm_move_timeline_add(struct ttm_move_timeline *timeline,
 	list_add_tail(&job->link, &timeline->jobs);
 	spin_unlock_irq(&timeline->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(ttm_move_timeline_add);
 
 static void ttm_move_timeline_signal(struct ttm_move_job *job)
 {
@@ -144,6 +150,8 @@ void ttm_move_timeline_retire(struct ttm_move_timeline *timeline,
 {
 	unsigned long flags;
 
+	ttm_move_section_assert();
+
 	/* Another worker may retire and free the job, and all of the timeline. */
 	ttm_move_timeline_get(timeline);
 
@@ -158,3 +166,4 @@ void ttm_move_timeline_retire(struct ttm_move_timeline *timeline,
 
 	ttm_move_timeline_put(timeline);
 }
+EXPORT_SYMBOL_IF_KUNIT(ttm_move_timeline_retire);
