@@ -17,6 +17,9 @@ check-all: ## make check, all tests in IGT's form, and all once more with KASAN
 modules: ## build ttm_move.ko and vttm.ko against the distribution's headers
 	@scripts/modules $(MAKEOVERRIDES)
 
+lockdep: ## break each rule of the fence, and see that the kernel notices
+	@scripts/lockdep $(MAKEOVERRIDES)
+
 kernel: ## build a kernel with the overlay, lockdep and i915's tests
 	@scripts/build-kernel $(MAKEOVERRIDES)
 
@@ -50,4 +53,4 @@ clean: ## remove everything that was built or reported, but not the downloads
 help: ## show this
 	@sed -n 's/^\([a-z0-9-]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: run check check-all modules kernel i915 i915-selftests i915-moves i915-igt igt igt-tree htmldocs readme clean help
+.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree htmldocs readme clean help
