@@ -324,6 +324,8 @@ void ttm_move_device_fini(struct ttm_move_device *mdev);
 void ttm_move_device_flush(struct ttm_move_device *mdev);
 int ttm_move_device_flush_timeout(struct ttm_move_device *mdev, long timeout);
 void ttm_move_device_count_sync(struct ttm_move_device *mdev);
+u64 ttm_move_device_pending(struct ttm_move_device *mdev);
+u64 ttm_move_device_wait_pending(struct ttm_move_device *mdev);
 void ttm_move_device_stats(struct ttm_move_device *mdev,
 			   struct ttm_move_stats *stats);
 void ttm_move_debugfs_init(struct ttm_move_device *mdev, struct dentry *root);
@@ -408,6 +410,7 @@ struct ttm_move_dep {
  * @failed: of the copies that the job guards, one that it does not wait for failed
  * @foreign: waits, directly or behind other jobs, for a fence of somebody else,
  *	on which the worker has no hold
+ * @leaves_tt: the source is system pages, which TTM keeps until @fence has signalled
  * @prepared: the driver's prepare hook has accepted the job
  * @work: the copy
  * @release_work: release where that may sleep
@@ -439,6 +442,7 @@ struct ttm_move_job {
 	bool guarded;
 	bool failed;
 	bool foreign;
+	bool leaves_tt;
 	bool prepared;
 	struct work_struct work;
 	struct work_struct release_work;

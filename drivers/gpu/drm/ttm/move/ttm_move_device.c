@@ -261,6 +261,82 @@ int ttm_move_device_flush_timeout(struct ttm_move_device *mdev, long timeout)
 }
 EXPORT_SYMBOL_GPL(ttm_move_device_flush_timeout);
 
+/* System memory, for reclaim */
+
+/* Not where somebody else's fence comes first: reclaim may not wait for that. */
+static bool ttm_move_job_will_free(const struct ttm_move_job *job)
+{
+	return job->leaves_tt && !job->foreign &&
+	       !test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &job->fence.flags);
+}
+
+/**
+ * ttm_move_device_pending() - system memory that moves in flight will leave behind
+ * @mdev: the worker
+ *
+ * For a driver's shrinker: TTM frees the system pages of an object that has moved
+ * elsewhere when the move has ended. Moves that wait for a fence of somebody else do
+ * not count.
+ *
+ * Context: Process context, reclaim included. Does not sleep.
+ * Return: how much, in bytes.
+ */
+u64 ttm_move_device_pending(struct ttm_move_device *mdev)
+{
+	struct ttm_move_job *job;
+	u64 bytes = 0;
+
+	spin_lock(&mdev->lock);
+	list_for_each_entry(job, &mdev->in_flight, tracked)
+		if (ttm_move_job_will_free(job))
+			bytes += job->bytes;
+	spin_unlock(&mdev->lock);
+	return bytes;
+}
+EXPORT_SYMBOL_GPL(ttm_move_device_pending);
+
+/* The oldest of the moves that count; a reference. */
+static struct dma_fence *ttm_move_device_next_pending(struct ttm_move_device *mdev)
+{
+	struct dma_fence *fence = NULL;
+	struct ttm_move_job *job;
+
+	spin_lock(&mdev->lock);
+	list_for_each_entry(job, &mdev->in_flight, tracked) {
+		if (!ttm_move_job_will_free(job))
+			continue;
+		fence = dma_fence_get(&job->fence);
+		break;
+	}
+	spin_unlock(&mdev->lock);
+	return fence;
+}
+
+/**
+ * ttm_move_device_wait_pending() - wait for a move that leaves system memory behind
+ * @mdev: the worker
+ *
+ * For a driver's shrinker: waits for the oldest of the moves that
+ * ttm_move_device_pending() counts. This is the wait that the rules of the worker's
+ * fences make possible: nothing on the way to their signal allocates.
+ *
+ * Context: Process context, reclaim with __GFP_FS included. Sleeps until the move has
+ * ended, or a signal arrives. Not inside a fence signalling section.
+ * Return: how much memory TTM is about to free, in bytes; 0 if there was no such move,
+ * or the wait was interrupted.
+ */
+u64 ttm_move_device_wait_pending(struct ttm_move_device *mdev)
+{
+	struct dma_fence *fence = ttm_move_device_next_pending(mdev);
+	u64 bytes = 0;
+
+	if (fence && !dma_fence_wait(fence, true))
+		bytes = ttm_move_job_from_fence(fence)->bytes;
+	dma_fence_put(fence);
+	return bytes;
+}
+EXPORT_SYMBOL_GPL(ttm_move_device_wait_pending);
+
 /**
  * ttm_move_device_stats() - read the totals
  * @mdev: the worker

@@ -634,6 +634,7 @@ int ttm_move_job_set_copy(struct ttm_move_job *job, struct ttm_move_mem *dst,
 
 	job->op = TTM_MOVE_COPY;
 	job->direction = ttm_move_direction(&job->dst, src);
+	job->leaves_tt = src->ops->maps_tt;
 	job->src = *src;
 	memset(src, 0, sizeof(*src));
 	return 0;
@@ -728,8 +729,9 @@ struct dma_fence *ttm_move_job_arm(struct ttm_move_job *job)
 	job->state = TTM_MOVE_WAITING;
 	job->queued = ktime_get();
 	job->since = job->queued;
-	ttm_move_device_track(job);
+	/* In this order: whoever finds the job in flight may look at its fence. */
 	ttm_move_timeline_add(job->timeline, job, &ttm_move_fence_ops);
+	ttm_move_device_track(job);
 	dma_fence_get(fence);
 	trace_ttm_move_queued(job, 0);
 
