@@ -19,6 +19,7 @@
 struct dentry;
 struct dma_buf;
 struct drm_file;
+struct shrinker;
 
 /**
  * struct vttm_vram - manager of video memory on top of the buddy allocator
@@ -80,6 +81,7 @@ struct vttm_faults {
  * @vram_bytes: size of video memory
  * @vram: manager of video memory, unless the range manager does that
  * @use_buddy: @vram is in use
+ * @shrinker: waits, in reclaim, for moves that leave system memory behind
  * @faults: what goes wrong on purpose
  */
 struct vttm_device {
@@ -93,6 +95,7 @@ struct vttm_device {
 	u64 vram_bytes;
 	struct vttm_vram vram;
 	bool use_buddy;
+	struct shrinker *shrinker;
 	struct vttm_faults faults;
 };
 
@@ -156,6 +159,9 @@ vttm_object_import(struct drm_device *drm, struct dma_buf_attachment *attach,
 int vttm_object_validate(struct vttm_object *obj, u32 placement,
 			 struct ttm_operation_ctx *ctx);
 u32 vttm_object_placement(const struct vttm_object *obj);
+
+/* vttm_shrinker.c */
+int vttm_shrinker_init(struct vttm_device *vdev);
 
 /* vttm_ttm.c */
 int vttm_ttm_init(struct vttm_device *vdev, bool use_buddy, u64 piece_bytes);

@@ -361,5 +361,8 @@ int vttm_ttm_init(struct vttm_device *vdev, bool use_buddy, u64 piece_bytes)
 	ret = vttm_vram_init(vdev, piece_bytes);
 	if (ret)
 		return ret;
-	return drmm_add_action_or_reset(drm, vttm_manager_fini, NULL);
+	ret = drmm_add_action_or_reset(drm, vttm_manager_fini, NULL);
+	if (ret)
+		return ret;
+	return vttm_shrinker_init(vdev);
 }
