@@ -38,6 +38,9 @@ static int vttm_param_bar = -1;
 module_param_named(bar, vttm_param_bar, int, 0444);
 MODULE_PARM_DESC(bar, "BAR of a PCI device to use as video memory (default: the largest prefetchable one)");
 
+/* How long suspend waits for the moves in flight. */
+#define VTTM_SUSPEND_TIMEOUT	(5 * HZ)
+
 bool vttm_moves_are_sync(void)
 {
 	return READ_ONCE(vttm_param_sync);
@@ -126,14 +129,20 @@ static void vttm_device_unplug(struct vttm_device *vdev)
 	ttm_move_device_flush(&vdev->mdev);
 }
 
-/* Video memory may lose power: take everything out of it. */
+/*
+ * Video memory may lose power: take everything out of it. Whoever should signal what
+ * a move waits for may be asleep by now: then the system has to stay awake.
+ */
 static int vttm_pm_suspend(struct device *dev)
 {
 	struct vttm_device *vdev = dev_get_drvdata(dev);
+	struct ttm_device *bdev = &vdev->bdev;
+	int ret;
 
-	return ttm_resource_manager_evict_all(&vdev->bdev,
-					      ttm_manager_type(&vdev->bdev,
-							       TTM_PL_VRAM));
+	ret = ttm_move_device_flush_timeout(&vdev->mdev, VTTM_SUSPEND_TIMEOUT);
+	if (ret)
+		return ret;
+	return ttm_resource_manager_evict_all(bdev, ttm_manager_type(bdev, TTM_PL_VRAM));
 }
 
 static int vttm_pm_resume(struct device *dev)
