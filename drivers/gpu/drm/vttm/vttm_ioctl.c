@@ -224,6 +224,17 @@ static struct dma_fence *vttm_object_own_fence(struct vttm_object *obj)
 	return dma_fence_get_stub();
 }
 
+/* That a move failed was told to who asked for it. */
+static struct dma_fence *vttm_object_past_fence(struct vttm_object *obj)
+{
+	struct dma_fence *fence = vttm_object_own_fence(obj);
+
+	if (dma_fence_get_status(fence) >= 0)
+		return fence;
+	dma_fence_put(fence);
+	return dma_fence_get_stub();
+}
+
 /*
  * Nothing is to be moved: a job that passes on the moves before and the in-fence,
  * and that later moves wait for as for any other.
@@ -237,7 +248,7 @@ static struct dma_fence *vttm_object_pass_on(struct vttm_object *obj,
 	struct dma_fence *fence;
 
 	if (!in_fence && dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL))
-		return vttm_object_own_fence(obj);
+		return vttm_object_past_fence(obj);
 
 	job = ttm_move_job_create(&vdev->mdev, obj->timeline);
 	if (!job)
