@@ -396,6 +396,43 @@ static void ttm_move_bo_moves_back_while_moving(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).errors, 0);
 }
 
+/*
+ * What suspend and teardown do, with moves in flight that wait for somebody: in, out,
+ * and by eviction. Video memory is empty when it returns, and nobody reads it any more.
+ */
+static void ttm_move_bo_evict_all_drains(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *in, *out, *idle;
+
+	mvt_apply_layout(fx);
+	in = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	out = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+	mvt_bo_add_fence(fx, in, user);
+	mvt_bo_add_fence(fx, out, user);
+	mvt_bo_move(fx, in, TTM_PL_VRAM);
+	mvt_bo_move(fx, out, TTM_PL_SYSTEM);
+	/* Used last, and so evicted last: it has to wait for the others all the same. */
+	idle = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+	mvt_fence_signal_later(user, 100);
+	KUNIT_EXPECT_EQ(test,
+			ttm_resource_manager_evict_all(&fx->bdev, &fx->vram.man), 0);
+	KUNIT_EXPECT_TRUE(test, mvt_bo_is_idle(in));
+	KUNIT_EXPECT_TRUE(test, mvt_bo_is_idle(idle));
+	KUNIT_EXPECT_EQ(test, ttm_resource_manager_usage(&fx->vram.man), 0);
+	mvt_vram_dirty(fx);
+	/* Where TTM has begun to delete a ghost it may not have ended yet. */
+	flush_workqueue(fx->bdev.wq);
+	KUNIT_EXPECT_EQ(test, fx->vram.mm.avail, fx->vram.mm.size);
+
+	mvt_expect_in(fx, in, TTM_PL_SYSTEM);
+	mvt_expect_in(fx, idle, TTM_PL_SYSTEM);
+	mvt_bo_verify(fx, in);
+	mvt_bo_verify(fx, out);
+	mvt_bo_verify(fx, idle);
+}
+
 /* All of its memory comes back; the fixture's exit looks. */
 static void ttm_move_bo_destroyed_while_moving(struct kunit *test)
 {
@@ -847,6 +884,7 @@ static struct kunit_case ttm_move_bo_cases[] = {
 			 mvt_layout_gen_params),
 	KUNIT_CASE_PARAM(ttm_move_bo_moves_back_while_moving,
 			 mvt_layout_gen_params),
+	KUNIT_CASE_PARAM(ttm_move_bo_evict_all_drains, mvt_layout_gen_params),
 	KUNIT_CASE(ttm_move_bo_destroyed_while_moving),
 	KUNIT_CASE(ttm_move_bo_waits_for_the_drivers_dependency),
 	KUNIT_CASE(ttm_move_bo_is_held_up_by_others),

@@ -79,6 +79,119 @@ static void ttm_move_flush_ignores_later_jobs(struct kunit *test)
 	dma_fence_put(later);
 }
 
+/* However far a job has come: what it still needs must not go before. */
+
+struct mvt_flight {
+	struct mvt *fx;
+	struct completion gate;
+	struct mvt_fence *dep;
+	struct dma_fence *fence;	/* of the job that is looked at */
+	struct dma_fence *before;	/* of an older one of its timeline, or NULL */
+};
+
+struct mvt_stop {
+	const char *name;
+	enum ttm_move_state state;
+	void (*bring)(struct mvt_flight *flight);
+	void (*let_go)(struct mvt_flight *flight);
+};
+
+static void mvt_expect_state(struct mvt_flight *flight, enum ttm_move_state want)
+{
+	struct ttm_move_job *job = ttm_move_job_from_fence(flight->fence);
+	enum ttm_move_state state;
+
+	KUNIT_EXPECT_EQ(flight->fx->test, 0,
+			read_poll_timeout(READ_ONCE, state, state == want, 1000,
+					  10 * USEC_PER_SEC, false, job->state));
+}
+
+/* A copy with a retired hook. */
+static void mvt_flight_arm(struct mvt_flight *flight, struct ttm_move_job *job)
+{
+	KUNIT_EXPECT_EQ(flight->fx->test, ttm_move_job_prepare(job), 0);
+	flight->fence = ttm_move_job_arm(job);
+}
+
+static void mvt_bring_to_wait(struct mvt_flight *flight)
+{
+	struct ttm_move_job *job = mvt_copy_create(flight->fx);
+
+	ttm_move_job_add_dependency(job, &flight->dep->base);
+	mvt_flight_arm(flight, job);
+}
+
+static void mvt_bring_to_copy(struct mvt_flight *flight)
+{
+	flight->fx->hooks.begin_gate = &flight->gate;
+	mvt_flight_arm(flight, mvt_copy_create(flight->fx));
+}
+
+static void mvt_bring_behind_another(struct mvt_flight *flight)
+{
+	struct mvt *fx = flight->fx;
+	struct ttm_move_timeline *timeline = fx->mdev.evictions[TTM_PL_VRAM];
+	struct ttm_move_job *job;
+
+	job = ttm_move_job_create(&fx->mdev, timeline);
+	KUNIT_ASSERT_NOT_NULL(fx->test, job);
+	ttm_move_job_add_dependency(job, &flight->dep->base);
+	flight->before = ttm_move_job_arm(job);
+
+	job = ttm_move_job_create(&fx->mdev, timeline);
+	KUNIT_ASSERT_NOT_NULL(fx->test, job);
+	mvt_job_set_clear(fx, job);
+	mvt_flight_arm(flight, job);
+}
+
+static void mvt_bring_to_release(struct mvt_flight *flight)
+{
+	flight->fx->hooks.retired_gate = &flight->gate;
+	mvt_flight_arm(flight, mvt_copy_create(flight->fx));
+}
+
+static void mvt_meet_dependency(struct mvt_flight *flight)
+{
+	mvt_fence_signal(flight->dep);
+}
+
+static void mvt_open_gate(struct mvt_flight *flight)
+{
+	complete_all(&flight->gate);
+}
+
+static const struct mvt_stop mvt_stops[] = {
+	{ "waiting", TTM_MOVE_WAITING, mvt_bring_to_wait, mvt_meet_dependency },
+	{ "copying", TTM_MOVE_COPYING, mvt_bring_to_copy, mvt_open_gate },
+	{ "done", TTM_MOVE_DONE, mvt_bring_behind_another, mvt_meet_dependency },
+	{ "retiring", TTM_MOVE_RETIRED, mvt_bring_to_release, mvt_open_gate },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mvt_stop, mvt_stops, name);
+
+static void ttm_move_flush_waits_at_every_stage(struct kunit *test)
+{
+	const struct mvt_stop *stop = test->param_value;
+	struct mvt *fx = test->priv;
+	struct mvt_flight flight = { .fx = fx, .dep = mvt_fence_create(fx) };
+	struct mvt_flush flush;
+
+	init_completion(&flight.gate);
+	stop->bring(&flight);
+	mvt_expect_state(&flight, stop->state);
+	mvt_flush_start(fx, &flush);
+	KUNIT_EXPECT_FALSE(test, completion_done(&flush.done));
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->hooks.retired), 0);
+
+	stop->let_go(&flight);
+	flush_work(&flush.work);
+	destroy_work_on_stack(&flush.work);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(flight.fence));
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->hooks.retired), 1);
+	dma_fence_put(flight.fence);
+	dma_fence_put(flight.before);
+}
+
 /* No timeout that needs a timer: whoever is late is late at once. */
 static void ttm_move_flush_gives_up(struct kunit *test)
 {
@@ -152,6 +265,70 @@ static void ttm_move_fence_outlives_the_worker(struct kunit *test)
 	dma_fence_put(fence);
 }
 
+/* What reclaim may wait for: system pages that come free without anybody's help */
+
+#define MVT_PENDING_PAGES	8
+#define MVT_PENDING_BYTES	((u64)MVT_PENDING_PAGES << PAGE_SHIFT)
+
+static void mvt_leave_system_memory(struct mvt *fx, struct mvt_fence *user)
+{
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_PENDING_PAGES,
+						  TTM_PL_SYSTEM);
+
+	if (user)
+		mvt_bo_add_fence(fx, mbo, user);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+}
+
+struct mvt_opener {
+	struct work_struct work;
+	struct completion gate;
+};
+
+static void mvt_opener_work(struct work_struct *work)
+{
+	complete_all(&container_of(work, struct mvt_opener, work)->gate);
+}
+
+static void ttm_move_pending_is_what_leaves_system_memory(struct kunit *test)
+{
+	struct mvt_opener opener;
+	struct mvt *fx = test->priv;
+	struct mvt_bo *out = mvt_bo_create_filled(fx, MVT_PENDING_PAGES,
+						  TTM_PL_VRAM);
+
+	KUNIT_EXPECT_EQ(test, ttm_move_device_wait_pending(&fx->mdev), 0);
+	init_completion(&opener.gate);
+	INIT_WORK_ONSTACK(&opener.work, mvt_opener_work);
+	fx->hooks.begin_gate = &opener.gate;
+	mvt_leave_system_memory(fx, NULL);
+	mvt_leave_system_memory(fx, NULL);
+	mvt_bo_move(fx, out, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_EQ(test, ttm_move_device_pending(&fx->mdev),
+			2 * MVT_PENDING_BYTES);
+
+	queue_work(system_unbound_wq, &opener.work);
+	KUNIT_EXPECT_EQ(test, ttm_move_device_wait_pending(&fx->mdev),
+			MVT_PENDING_BYTES);
+	flush_work(&opener.work);
+	destroy_work_on_stack(&opener.work);
+	ttm_move_device_flush(&fx->mdev);
+	KUNIT_EXPECT_EQ(test, ttm_move_device_pending(&fx->mdev), 0);
+	KUNIT_EXPECT_EQ(test, ttm_move_device_wait_pending(&fx->mdev), 0);
+}
+
+/* Who should signal it may be waiting for memory. */
+static void ttm_move_pending_leaves_out_what_others_hold_up(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+
+	mvt_leave_system_memory(fx, user);
+	KUNIT_EXPECT_EQ(test, ttm_move_device_pending(&fx->mdev), 0);
+	KUNIT_EXPECT_EQ(test, ttm_move_device_wait_pending(&fx->mdev), 0);
+	mvt_fence_signal(user);
+}
+
 static void ttm_move_init_survives_each_failed_allocation(struct kunit *test)
 {
 	struct ttm_move_device *mdev = kunit_kzalloc(test, sizeof(*mdev),
@@ -175,9 +352,13 @@ static void ttm_move_init_survives_each_failed_allocation(struct kunit *test)
 static struct kunit_case ttm_move_device_cases[] = {
 	KUNIT_CASE(ttm_move_flush_waits_for_retired_hooks),
 	KUNIT_CASE(ttm_move_flush_ignores_later_jobs),
+	KUNIT_CASE_PARAM(ttm_move_flush_waits_at_every_stage,
+			 mvt_stop_gen_params),
 	KUNIT_CASE(ttm_move_flush_gives_up),
 	KUNIT_CASE(ttm_move_fini_drains),
 	KUNIT_CASE(ttm_move_fence_outlives_the_worker),
+	KUNIT_CASE(ttm_move_pending_is_what_leaves_system_memory),
+	KUNIT_CASE(ttm_move_pending_leaves_out_what_others_hold_up),
 	KUNIT_CASE(ttm_move_init_survives_each_failed_allocation),
 	{ }
 };

@@ -55,6 +55,8 @@ struct mvt_vram {
  * @prepare_error: of the prepare hook
  * @begin_error: of the begin hook, for jobs of @begin_bo
  * @begin_bo: object, or NULL for all
+ * @begin_gate: the begin hook waits until it is completed, unless it is NULL
+ * @retired_gate: the same for the retired hook
  * @slow_retired: let the retired hook sleep before it is counted
  * @prepared: calls of the prepare hook that accepted the job
  * @began: calls of the begin hook
@@ -65,6 +67,8 @@ struct mvt_hooks {
 	int prepare_error;
 	int begin_error;
 	struct ttm_buffer_object *begin_bo;
+	struct completion *begin_gate;
+	struct completion *retired_gate;
 	bool slow_retired;
 	atomic_t prepared;
 	atomic_t began;

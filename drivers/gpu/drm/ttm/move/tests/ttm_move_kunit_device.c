@@ -132,6 +132,8 @@ static int mvt_begin(struct ttm_move_job *job)
 	struct mvt_hooks *hooks = &((struct mvt *)job->mdev->priv)->hooks;
 
 	atomic_inc(&hooks->began);
+	if (hooks->begin_gate)
+		wait_for_completion(hooks->begin_gate);
 	if (hooks->begin_bo && hooks->begin_bo != job->bo)
 		return 0;
 	return hooks->begin_error;
@@ -172,6 +174,8 @@ static void mvt_retired(struct ttm_move_job *job)
 		atomic_inc(&hooks->early);
 	if (hooks->slow_retired)
 		mvt_give_way();
+	if (hooks->retired_gate)
+		wait_for_completion(hooks->retired_gate);
 	atomic_inc(&hooks->retired);
 }
 
