@@ -34,6 +34,7 @@ extern const struct test share_tests[];
 extern const struct test pressure_tests[];
 extern const struct test held_tests[];
 extern const struct test unbind_tests[];
+extern const struct test module_tests[];
 
 /* Ends of a test */
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,9 +216,102 @@ static void test_unbind_held(void)
 	check_reborn();
 }
 
+/* Others wait for a move of the device that goes */
+
+struct watched {
+	int sync_file;
+	int dmabuf;
+};
+
+static void await_readable(int file, const char *what)
+{
+	struct pollfd one = { .fd = file, .events = POLLIN };
+
+	check(poll(&one, 1, PATIENCE / MS) == 1 && one.revents == POLLIN,
+	      "%s never becomes readable", what);
+}
+
+static void poll_both(void *argument)
+{
+	const struct watched *w = argument;
+
+	await_readable(w->sync_file, "a fence");
+	await_readable(w->dmabuf, "a dma-buf");
+}
+
+/* A copy of @b is held behind @in; what can be seen of that from outside. */
+static struct watched move_watched(const struct buffer *b, uint32_t in)
+{
+	uint32_t out = syncobj_new(b->fd);
+	struct watched w = { .dmabuf = buffer_export(b) };
+
+	buffer_move_as(b, (struct drm_vttm_move){
+		.placement = VTTM_PLACE_VRAM, .flags = VTTM_MOVE_ASYNC,
+		.in_syncobj = in, .out_syncobj = out,
+	});
+	expect(drmSyncobjExportSyncFile(b->fd, out, &w.sync_file) ? -errno : 0, 0,
+	       "exporting a fence");
+	return w;
+}
+
+/* Who polls is woken by the move, not left behind by the device. */
+static void test_unbind_polled(void)
+{
+	struct gate gate;
+	struct watched w;
+	struct buffer b;
+	pid_t poller, unbinder;
+
+	find_driver();
+	b = buffer_create_filled(client(), 3 * MIB, VTTM_PLACE_MASK);
+	w = move_watched(&b, gate_create(&gate, b.fd));
+	poller = spawn(poll_both, &w);
+	unbinder = spawn(unbind, NULL);
+	sleep_ms(A_WHILE_MS);
+	check(!has_ended(poller), "readable before the move has ended");
+	gate_open(&gate);
+	join(poller, "who polls a fence and a dma-buf");
+	join(unbinder, "taking the device away");
+	touch_all(b.words, b.bytes);
+	rebind();
+	check_reborn();
+}
+
+/* The other device's move begins when this one's has ended, though its device is gone. */
+static void test_unbind_awaited(void)
+{
+	struct gate gate;
+	struct watched w;
+	struct buffer b, other;
+	uint32_t out;
+	pid_t pid;
+
+	find_driver();
+	b = buffer_create_filled(client(), 3 * MIB, VTTM_PLACE_MASK);
+	other = buffer_create_filled(other_client(), 3 * MIB, VTTM_PLACE_MASK);
+	w = move_watched(&b, gate_create(&gate, b.fd));
+	out = syncobj_new(other.fd);
+	buffer_move_as(&other, (struct drm_vttm_move){
+		.placement = VTTM_PLACE_VRAM, .out_syncobj = out,
+		.in_syncobj = syncobj_take(other.fd, w.sync_file),
+	});
+	pid = spawn(unbind, NULL);
+	sleep_ms(A_WHILE_MS);
+	check(!has_ended(pid), "the device went before its moves had ended");
+	check(!syncobj_is_signalled(other.fd, out, 0), "the other's move did not wait");
+	gate_open(&gate);
+	join(pid, "taking the device away");
+	syncobj_await(other.fd, out, 0, "a move behind one of a device that is gone");
+	buffer_verify(&other, "moved behind a device that is gone");
+	rebind();
+	check_reborn();
+}
+
 const struct test unbind_tests[] = {
 	{ "unbind", test_unbind },
 	{ "unbind-in-use", test_unbind_in_use },
 	{ "unbind-held", test_unbind_held },
+	{ "unbind-polled", test_unbind_polled },
+	{ "unbind-awaited", test_unbind_awaited },
 	{ }
 };

@@ -25,7 +25,7 @@
 /* Those that take the device away come last: they may fail to give it back. */
 static const struct test *const suites[] = {
 	input_tests, memory_tests, fence_tests, share_tests, held_tests, pressure_tests,
-	unbind_tests,
+	unbind_tests, module_tests,
 };
 
 #define NUM_SUITES	(sizeof(suites) / sizeof(*suites))
