@@ -311,6 +311,11 @@ uint32_t hold_create(struct hold *hold, int fd)
 	return syncobj_take(fd, sw_sync_timeline_create_fence(hold->timeline, 1));
 }
 
+bool hold_is_for_ever(const struct hold *hold)
+{
+	return hold->timeline != NO_TIMELINE;
+}
+
 void hold_release(struct hold *hold)
 {
 	if (hold->timeline == NO_TIMELINE)

@@ -53,6 +53,8 @@ struct hold {
 
 /* Returns a syncobj of @fd with the fence; skips where no such fence can be had. */
 uint32_t hold_create(struct hold *hold, int fd);
+/* Whether nobody else ever signals it: vgem does so after some seconds. */
+bool hold_is_for_ever(const struct hold *hold);
 void hold_release(struct hold *hold);
 
 /* Sync files: 0 while the syncobj's fence is active, 1 once signalled, or an errno. */

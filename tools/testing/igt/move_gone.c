@@ -15,6 +15,9 @@
 
 #define OBJECTS		6
 #define DELAY_US	300000
+/* Together, far longer than suspend waits. */
+#define LONG_DELAY_US	1000000
+#define MANY_MOVES	(3 * OBJECTS)
 /* Time enough to fall asleep. */
 #define WAKE_AFTER_S	10
 
@@ -103,21 +106,78 @@ static void check_awake(struct buffer b[OBJECTS])
 		buffer_verify(&b[i], "moved after suspend");
 }
 
-/* As far as to the devices, and back. */
-static void suspend_devices(void)
+static void require_suspend_of_devices(void)
 {
-	struct buffer b[OBJECTS];
-	int error;
-
 	igt_require_f(file_has("/sys/power/pm_test", "devices") &&
 		      file_has("/sys/power/state", "freeze"),
 		      "the kernel cannot try suspending devices (CONFIG_PM_SLEEP_DEBUG)\n");
-	igt_require_f(!write_file("/sys/power/pm_test", "devices"), "only root may suspend\n");
+	igt_require_f(!write_file("/sys/power/pm_test", "none"), "only root may suspend\n");
 	write_file("/sys/module/suspend/parameters/pm_test_delay", "1");
-	start_moves(b, client());
+}
+
+/* As far as to the devices, and back; 0 or a negative errno. */
+static int try_suspend_of_devices(void)
+{
+	int error;
+
+	expect(write_file("/sys/power/pm_test", "devices"), 0, "choosing how far to suspend");
 	error = write_file("/sys/power/state", "freeze");
 	write_file("/sys/power/pm_test", "none");
-	expect(error, 0, "suspending devices");
+	return error;
+}
+
+static void suspend_devices(void)
+{
+	struct buffer b[OBJECTS];
+
+	require_suspend_of_devices();
+	start_moves(b, client());
+	expect(try_suspend_of_devices(), 0, "suspending devices");
+	check_awake(b);
+}
+
+/*
+ * The moves in flight take longer than suspend waits for them: the machine stays awake,
+ * and all goes on.
+ */
+static void suspend_busy(void)
+{
+	struct buffer b[OBJECTS];
+
+	require_suspend_of_devices();
+	start_moves(b, client());
+	fault_set("copy_delay_us", LONG_DELAY_US);
+	for (int n = 0; n < MANY_MOVES; n++)
+		buffer_move(&b[n % OBJECTS], n / OBJECTS % 2 ? VTTM_PLACE_VRAM :
+			    VTTM_PLACE_SYSTEM, VTTM_MOVE_ASYNC);
+	expect(try_suspend_of_devices(), -EBUSY, "suspending with moves in flight");
+	fault_set("copy_delay_us", 0);
+	for (int i = 0; i < OBJECTS; i++)
+		buffer_verify(&b[i], "after a suspend that did not come about");
+	expect(try_suspend_of_devices(), 0, "suspending devices");
+	check_awake(b);
+}
+
+/* Who should release the fence that a move waits for is asleep by then. */
+static void suspend_held(void)
+{
+	int fd = client();
+	struct hold hold;
+	uint32_t in = hold_create(&hold, fd), out = syncobj_new(fd);
+	struct buffer b[OBJECTS];
+
+	igt_require_f(hold_is_for_ever(&hold), "vgem's fences signal by themselves\n");
+	require_suspend_of_devices();
+	start_moves(b, fd);
+	buffer_move_as(&b[0], (struct drm_vttm_move){
+		.placement = VTTM_PLACE_SYSTEM, .flags = VTTM_MOVE_ASYNC,
+		.in_syncobj = in, .out_syncobj = out,
+	});
+	expect(try_suspend_of_devices(), -EBUSY, "suspending with a move held up");
+	igt_assert(!syncobj_status(fd, out));
+	hold_release(&hold);
+	igt_assert(syncobj_await_status(fd, out) == 1);
+	expect(try_suspend_of_devices(), 0, "suspending devices");
 	check_awake(b);
 }
 
@@ -161,6 +221,10 @@ static void suspend_mem(void)
 
 const struct subtest gone_subtests[] = {
 	{ "suspend-devices", "Devices are suspended while objects move.", suspend_devices },
+	{ "suspend-busy", "No suspend while moves take too long, and then one.",
+	  suspend_busy },
+	{ "suspend-held", "No suspend while a fence of who sleeps holds a move up.",
+	  suspend_held },
 	{ "suspend-mem", "The machine is suspended to RAM while objects move.", suspend_mem },
 	{ "unplug-in-flight", "The device goes while objects move; the moves end first.",
 	  unplug },

@@ -2,6 +2,7 @@
 /*
  * Objects, files and processes that end while their moves are in flight.
  */
+#include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -140,6 +141,53 @@ static void kill_process(void)
 	}
 }
 
+/* What another process still has of an object that its owner has let go of. */
+struct heirloom {
+	struct buffer b;
+	int dmabuf;
+	int sync_file;
+};
+
+static void await_readable(int file)
+{
+	struct pollfd one = { .fd = file, .events = POLLIN };
+
+	check(poll(&one, 1, PATIENCE / MS) == 1 && one.revents == POLLIN, "never readable");
+}
+
+static void poll_and_look(void *argument)
+{
+	const struct heirloom *h = argument;
+
+	await_readable(h->sync_file);
+	await_readable(h->dmabuf);
+	words_verify(&h->b, dmabuf_map(h->dmabuf, h->b.bytes), "polled, and then read");
+}
+
+static void close_polled(void)
+{
+	for (int i = 0; i < TIMES; i++) {
+		struct plan *p = plan_make(i);
+		struct heirloom h;
+		struct fleet f;
+		pid_t pid;
+
+		fleet_start(&f, p);
+		h.b = f.b[OBJECTS - 1];
+		h.dmabuf = buffer_export(&h.b);
+		h.sync_file = syncobj_export(f.fd, buffer_move_out(&h.b, VTTM_PLACE_SYSTEM,
+								   VTTM_MOVE_ASYNC));
+		pid = spawn(poll_and_look, &h);
+		for (int n = 0; n < OBJECTS; n++)
+			buffer_close(&f.b[n]);
+		close(f.fd);
+		close(h.dmabuf);
+		close(h.sync_file);
+		plan_end(p, "closed while it was polled in flight");
+		join(pid, "who polls what its owner has let go of");
+	}
+}
+
 static void verify_fleet(void *argument)
 {
 	struct fleet *f = argument;
@@ -230,6 +278,8 @@ static void many_processes(void)
 const struct subtest life_subtests[] = {
 	{ "close-in-flight", "Handles are closed while their objects move.", close_handles },
 	{ "close-file-in-flight", "A file is closed while its objects move.", close_file },
+	{ "close-polled-in-flight", "Another process polls what is closed while it moves.",
+	  close_polled },
 	{ "kill-in-flight", "A process is killed while its objects move.", kill_process },
 	{ "fork-in-flight", "A child reads inherited mappings of moving objects.", forked },
 	{ "exec-in-flight", "A process executes another program while its objects move.",
