@@ -7,6 +7,7 @@
 #ifndef VTTM_PATTERN_H
 #define VTTM_PATTERN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,25 @@ void pattern_fill(uint64_t *words, size_t bytes, uint64_t base);
  */
 size_t pattern_mismatches(const uint64_t *words, size_t bytes, uint64_t base,
 			  size_t *first_bad);
+
+/* What words are that should show a pattern, or zeroes. */
+struct pattern_verdict {
+	size_t zero;			/* words that are zero, and should not be */
+	size_t other;			/* words that are neither */
+	size_t first_other;		/* index of the first of these */
+	uint64_t found;			/* what is there */
+};
+
+void pattern_judge(const uint64_t *words, size_t bytes, uint64_t base,
+		   struct pattern_verdict *v);
+/* The same for words that should all be zero. */
+void pattern_judge_zero(const uint64_t *words, size_t bytes, struct pattern_verdict *v);
+
+/* Whether a word at @index is the pattern's, or zero where @zero allows that. */
+bool pattern_fits(uint64_t word, size_t index, uint64_t base, bool zero);
+
+/* Of which buffer's generation @word at @index is, if it is of a pattern at all. */
+void pattern_origin(uint64_t seed, uint64_t word, size_t index, uint32_t *buffer,
+		    uint32_t *generation);
 
 #endif
