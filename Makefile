@@ -41,6 +41,9 @@ igt: ## run the tests in IGT's form on an unmodified kernel (scripts/igt --help)
 igt-tree: ## put those tests into a tree of IGT's (scripts/igt-tree --help)
 	@scripts/igt-tree $(MAKEOVERRIDES)
 
+stress: ## move, evict, kill and fail for five minutes (scripts/stress --help)
+	@scripts/stress $(MAKEOVERRIDES)
+
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
 
@@ -53,4 +56,4 @@ clean: ## remove everything that was built or reported, but not the downloads
 help: ## show this
 	@sed -n 's/^\([a-z0-9-]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree htmldocs readme clean help
+.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt stress igt-tree htmldocs readme clean help
