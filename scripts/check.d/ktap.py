@@ -5,7 +5,8 @@
 usage: ktap.py ROWS <CONSOLE
 
 Reads the console while the kernel runs. Every test case becomes a row: it is printed,
-and appended to the file ROWS. A case that was announced and never ended, a suite that
+and appended to the file ROWS. What a case says of itself in lines "summary: TEXT" is the
+remark of its row where it passes. A case that was announced and never ended, a suite that
 failed outside its cases and a kernel that ran none become failed rows. Exit status 0
 where the console was read to its end, whatever the rows say.
 """
@@ -19,6 +20,7 @@ STAMP = re.compile(r"^\[ *(\d+\.\d+)\] ?(.*)$")
 SUBTEST = re.compile(r"^    # Subtest: (\S+)$")
 PLAN = re.compile(r"^(    )?1\.\.(\d+)$")
 RESULT = re.compile(r"^(    )?(not )?ok (\d+) (?:- )?(\S+)(?: # SKIP ?(.*))?$")
+SUMMARY = re.compile(r"^ *# \S+: summary: (.*)$")
 FAILED_AT = re.compile(r"(EXPECTATION|ASSERTION) FAILED|BUG: |WARNING: "
                        r"|try (faulted|timed out)|Kernel panic|timed out after")
 REASON_LENGTH = 300
@@ -96,13 +98,17 @@ class Reader:
             return Row(name, "fail", seconds, self.complaint())
         if match[5] is not None:
             return Row(name, "skip", seconds, match[5] or "no reason given")
-        return Row(name, "pass", seconds)
+        return Row(name, "pass", seconds, self.summary())
 
     def complaint(self) -> str:
         """What was said from the first complaint on, on one line; without one, the
         last things said."""
         first = next((i for i, text in enumerate(self.said) if FAILED_AT.search(text)), -3)
         return " ".join(" ".join(self.said[first:][:5]).split())[:REASON_LENGTH]
+
+    def summary(self) -> str:
+        """What the case has said of itself, on one line."""
+        return "; ".join(match[1] for match in map(SUMMARY.match, self.said) if match)
 
     def lost_cases(self) -> Iterator[Row]:
         """The cases that were announced and did not end: the first one is to blame."""
