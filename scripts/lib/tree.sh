@@ -5,7 +5,8 @@
 # it. Sourced after common.sh and packages.sh; expects `shopt -s inherit_errexit`.
 #
 # There are two variants of the tree: "integrated" has everything; in "pristine", i915
-# is the kernel's own, and what the overlay adds to it is there and unused.
+# is the kernel's own, and what the overlay adds to it is there and unused: patches named
+# i915_* are for the former alone.
 
 # What to install before anything here is called.
 # shellcheck disable=SC2034 # used by those who source this
@@ -102,9 +103,9 @@ tree_patches()
 {
 	local patch files file
 
-	[ "$1" = integrated ] || return 0
-	for patch in "$TREE_PATCHES"/i915_*.cocci; do
+	for patch in "$TREE_PATCHES"/*.cocci; do
 		[ -e "$patch" ] || continue
+		[ "$1" = integrated ] || [[ ${patch##*/} != i915_* ]] || continue
 		files=$(sed -n '1,20s|^// Applies to: *||p' "$patch")
 		[ -n "$files" ] || die "$patch does not say for which files it is:" \
 			"give it a line '// Applies to: PATH' among its first"
