@@ -13,6 +13,7 @@ from pathlib import Path
 import facts
 import ktap
 import summary
+import upstream
 
 SUITE = """[    0.1] KTAP version 1
 [    0.1] 1..1
@@ -62,6 +63,11 @@ class Ktap(unittest.TestCase):
         self.assertIn("a.c:5 Expected 1 == 2", sizes.reason)
         self.assertEqual(on_smp.reason, "one CPU")
 
+    def test_a_case_that_tells_of_itself(self):
+        console = SUITE.replace("seed 7", "summary: one 1\n[    0.2]     # in_order: summary: two 2")
+        self.assertEqual(rows_of(console)[0].reason, "one 1; two 2")
+        self.assertEqual(rows_of(SUITE)[0].reason, "")
+
     def test_a_kernel_that_dies(self):
         dead = SUITE[:SUITE.index("[    0.3]         KTAP")]
         dead += "[    0.3] Kernel panic - not syncing: dead\n"
@@ -84,6 +90,44 @@ class Ktap(unittest.TestCase):
     def test_no_tests(self):
         for console in ("", "Kernel panic\n", "KTAP version 1\n1..0\n"):
             self.assertEqual(results_of(console), [("Tests run", "fail")])
+
+
+class Upstream(unittest.TestCase):
+    def compare(self, *consoles):
+        """Status, output, and report."""
+        with tempfile.TemporaryDirectory() as folder, \
+                contextlib.redirect_stdout(io.StringIO()) as output:
+            arguments = [f"{folder}/report"]
+            for number, console in enumerate(consoles):
+                (Path(folder) / str(number)).write_text(console, encoding="utf-8")
+                arguments.append(f"mode{number}={folder}/{number}")
+            status = upstream.main(arguments)
+            report = json.loads((Path(folder) / "report").read_text(encoding="utf-8"))
+        return status, output.getvalue(), report
+
+    def test_parameters_count(self):
+        tests = upstream.read(SUITE.splitlines())
+        self.assertEqual(tests, {"moves.in_order": "pass", "moves.sizes: one page": "pass",
+                                 "moves.sizes: two pages": "fail", "moves.on_smp": "skip"})
+
+    def test_the_same(self):
+        good = SUITE.replace("not ok", "ok")
+        status, output, report = self.compare(good, good)
+        self.assertEqual((status, report["differences"]), (0, []))
+        self.assertIn("all: pass                          3       3", output)
+
+    def test_each_difference_is_found(self):
+        good = SUITE.replace("not ok", "ok")
+        for bad in (SUITE, good.replace("    ok 1 in_order\n", ""),
+                    good.replace("ok 1 one page", "ok 1 one page # SKIP no")):
+            status, output, report = self.compare(good, bad)
+            self.assertEqual((status, len(report["differences"])), (1, 1), output)
+
+    def test_failures_that_agree_are_failures(self):
+        self.assertEqual(self.compare(SUITE, SUITE)[0], 1)
+
+    def test_no_tests(self):
+        self.assertEqual(self.compare("", "")[0], 1)
 
 
 class Facts(unittest.TestCase):

@@ -72,6 +72,14 @@ class KernelLog(unittest.TestCase):
                      "xvttm: loading out-of-tree module taints kernel."):
             self.assertEqual(len(scan(text)), 1)
 
+    def test_only_the_provoked_warning_is_expected(self):
+        provoked = ("------------[ cut here ]------------\n"
+                    "WARNING: CPU: 0 PID: 9 at ../tree/drivers/gpu/drm/ttm/ttm_device.c:195"
+                    " ttm_device_init+0x17/0x19\nCall Trace:\n---[ end trace 00 ]---\n")
+        self.assertEqual(scan(provoked), [])
+        self.assertEqual(len(scan(provoked.replace("ttm_device_init", "ttm_device_fini"))), 1)
+        self.assertEqual(len(scan(provoked + "WARNING: CPU: 0\n")), 1)
+
     def test_trace_belongs_to_the_complaint_before(self):
         complaint = "INFO: task x:1 blocked for more than 20 seconds.\n"
         self.assertEqual(len(scan(complaint + "Call Trace:\n")), 1)
