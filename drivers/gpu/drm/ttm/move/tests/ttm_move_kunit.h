@@ -8,9 +8,11 @@
 #define _TTM_MOVE_KUNIT_H_
 
 #include <linux/completion.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/mutex.h>
 #include <linux/prandom.h>
+#include <linux/timer.h>
 
 #include <drm/drm_device.h>
 #include <drm/ttm/ttm_bo.h>
@@ -81,11 +83,49 @@ struct mvt_hooks {
  * @count: calls since mvt_allocs_reset()
  * @fail: number of the call that fails, counted from 1; 0 for none
  * @fail_all: every call fails
+ * @num_caches: number of @caches
+ * @caches: where the memory comes from, by its size in @sizes
+ * @sizes: in bytes
  */
 struct mvt_allocs {
 	unsigned int count;
 	unsigned int fail;
 	bool fail_all;
+	unsigned int num_caches;
+	struct kmem_cache *caches[8];
+	size_t sizes[8];
+};
+
+/**
+ * struct mvt_counts - what there is now, and must not be in the end
+ * @bos: objects
+ * @tts: of objects
+ * @pages: system pages of @tts
+ */
+struct mvt_counts {
+	atomic_t bos;
+	atomic_t tts;
+	atomic_t pages;
+};
+
+/* What the caller of a move is in the middle of. */
+enum mvt_context {
+	MVT_PLAIN,
+	MVT_NOIO,
+	MVT_RECLAIM,
+	MVT_NUM_CONTEXTS,
+};
+
+/* Who signals a fence, and from where. */
+enum mvt_source {
+	MVT_BY_WORK,
+	MVT_BY_OTHER_CPU,
+	MVT_BY_TIMER,
+	MVT_BY_HRTIMER,
+	MVT_BY_IRQ_WORK,
+	MVT_BY_NEIGHBOUR,
+	MVT_AT_ONCE,
+	MVT_NUM_SOURCES,
 };
 
 /**
@@ -102,9 +142,15 @@ struct mvt_allocs {
  * @vram: video memory
  * @hooks: what the other hooks answer and have seen
  * @allocs: what becomes of the worker's allocations
+ * @counts: objects and pages
+ * @context: of those who move objects and create them
+ * @source: of the signals of mvt_bo_add_users()
+ * @user_error: that those users end with, and others if the test says so
+ * @signals: sent by each source
  * @fences: all &struct mvt_fence
  * @bos: all &struct mvt_bo
  * @rnd: source of all randomness, the same in each run until mvt_seed()
+ * @seed: of @rnd
  * @last_pattern: makes every object's contents different
  * @was_tainted: whether something had gone wrong before the test
  * @debug_locks: whether lockdep was alive before the test
@@ -122,9 +168,15 @@ struct mvt {
 	struct mvt_vram vram;
 	struct mvt_hooks hooks;
 	struct mvt_allocs allocs;
+	struct mvt_counts counts;
+	enum mvt_context context;
+	enum mvt_source source;
+	int user_error;
+	atomic_t signals[MVT_NUM_SOURCES];
 	struct list_head fences;
 	struct list_head bos;
 	struct rnd_state rnd;
+	unsigned long seed;
 	u32 last_pattern;
 	bool was_tainted;
 	int debug_locks;
@@ -139,18 +191,34 @@ static inline struct mvt *mvt_from_bdev(struct ttm_device *bdev)
 int mvt_init(struct kunit *test);
 void mvt_exit(struct kunit *test);
 void mvt_seed(struct mvt *fx);
+void mvt_reseed(struct mvt *fx);
 u32 mvt_below(struct mvt *fx, u32 limit);
 void mvt_shuffle(struct mvt *fx, unsigned int *order, unsigned int num);
 bool mvt_next_permutation(unsigned int *order, unsigned int num);
-void mvt_allocs_reset(struct mvt *fx);
+void mvt_check_counts(struct mvt *fx);
 void mvt_settle(struct mvt *fx);
 void mvt_wait(struct mvt *fx, struct dma_fence *fence);
 struct ttm_move_stats mvt_stats(struct mvt *fx);
 
+/* ttm_move_kunit_alloc.c */
+void mvt_allocs_init(struct mvt *fx);
+void mvt_allocs_reset(struct mvt *fx);
+void mvt_allocs_fini(struct mvt *fx);
+
+/* Which allocations are made to fail, of those that may sleep. */
+enum mvt_faults {
+	MVT_FAULTS_NONE,
+	MVT_FAULTS_OF_SLABS,
+	MVT_FAULTS_OF_PAGES,
+	MVT_NUM_FAULTS,
+};
+
 /* ttm_move_kunit_fault.c */
-bool mvt_failslab_enable(bool enable);
+bool mvt_faults_enable(enum mvt_faults faults);
 void mvt_fail_nth(unsigned int nth);
 unsigned int mvt_fail_left(void);
+unsigned int mvt_context_enter(enum mvt_context context);
+void mvt_context_leave(enum mvt_context context, unsigned int flags);
 
 /* ttm_move_kunit_iomem.c */
 int mvt_iomem_init(struct mvt *fx);
@@ -172,21 +240,31 @@ void mvt_vram_dirty(struct mvt *fx);
  * struct mvt_fence - a fence that a test signals by hand
  * @base: the fence
  * @lock: lock of @base
+ * @fx: whose
  * @link: in &struct mvt.fences
  * @later: signals @base from a workqueue
  * @rounds: how often @later lets others go first
- * @when_awaited: queue @later when somebody is interested
+ * @when_awaited: let @source signal when somebody is interested
+ * @source: who signals
+ * @neighbour: fence that is signalled when somebody is interested in this one
  * @irq: signals @base from an interrupt
- * @in_irq: @irq has run in an interrupt
+ * @timer: signals @base from a timer
+ * @hrtimer: signals @base from the interrupt of a timer
+ * @in_irq: @base was signalled in an interrupt
  */
 struct mvt_fence {
 	struct dma_fence base;
 	spinlock_t lock; /* base */
+	struct mvt *fx;
 	struct list_head link;
 	struct work_struct later;
 	unsigned int rounds;
 	bool when_awaited;
+	enum mvt_source source;
+	struct mvt_fence *neighbour;
 	struct irq_work irq;
+	struct timer_list timer;
+	struct hrtimer hrtimer;
 	bool in_irq;
 };
 
@@ -196,7 +274,9 @@ struct mvt_fence *mvt_fence_create_at(struct mvt *fx, u64 context, u64 seqno);
 void mvt_fence_signal(struct mvt_fence *fence);
 void mvt_fence_signal_error(struct mvt_fence *fence, int error);
 void mvt_fence_signal_later(struct mvt_fence *fence, unsigned int rounds);
-void mvt_fence_signal_when_awaited(struct mvt_fence *fence);
+void mvt_fence_signal_when_awaited(struct mvt_fence *fence,
+				   enum mvt_source source,
+				   struct mvt_fence *neighbour);
 void mvt_fence_signal_irq(struct mvt_fence *fence);
 void mvt_fences_signal(struct mvt *fx);
 void mvt_fences_fini(struct mvt *fx);
@@ -228,6 +308,7 @@ struct mvt_bo *mvt_bo_create_filled(struct mvt *fx, unsigned int pages,
 				    u32 mem_type);
 void mvt_bo_put(struct mvt_bo *mbo);
 void mvt_bos_put(struct mvt *fx);
+void mvt_bo_reserve(struct mvt *fx, struct mvt_bo *mbo);
 void mvt_bo_wait(struct mvt *fx, struct mvt_bo *mbo);
 void mvt_bo_fill(struct mvt *fx, struct mvt_bo *mbo, u32 pattern);
 void mvt_bo_verify(struct mvt *fx, struct mvt_bo *mbo);
@@ -239,6 +320,43 @@ void mvt_bo_add_fence(struct mvt *fx, struct mvt_bo *mbo,
 void mvt_bo_add_users(struct mvt *fx, struct mvt_bo *mbo);
 bool mvt_bo_is_idle(struct mvt_bo *mbo);
 struct dma_fence *mvt_bo_move_fence(struct mvt *fx, struct mvt_bo *mbo);
+
+/**
+ * struct mvt_stage - what a scene is about
+ * @mbo: object that moves, or is made; may be NULL
+ * @old: object that is in its way, or that is copied from; may be NULL
+ * @blit: somebody else's copy, that the worker guards
+ */
+struct mvt_stage {
+	struct mvt_bo *mbo;
+	struct mvt_bo *old;
+	struct mvt_fence *blit;
+};
+
+enum mvt_scene_kind {
+	MVT_EVICTION,
+	MVT_ORDINARY,
+	MVT_CLEAR,
+	MVT_FAILSAFE,
+};
+
+/**
+ * struct mvt_scene - a kind of move
+ * @name: for people
+ * @kind: of the jobs
+ * @setup: what there is before; nothing fails
+ * @act: what happens, in &struct mvt.context; may fail, with nothing changed
+ */
+struct mvt_scene {
+	const char *name;
+	enum mvt_scene_kind kind;
+	void (*setup)(struct mvt *fx, struct mvt_stage *stage);
+	int (*act)(struct mvt *fx, struct mvt_stage *stage);
+};
+
+/* ttm_move_kunit_scene.c */
+const struct mvt_scene *mvt_scene_next(const struct mvt_scene *scene);
+void mvt_stage_clear(struct mvt *fx, struct mvt_stage *stage);
 
 /* Where the jobs copy from and to, in pages of the video memory. */
 #define MVT_SRC		8

@@ -15,10 +15,6 @@
 #include <drm/ttm/ttm_range_manager.h>
 #include <drm/ttm/ttm_tt.h>
 
-#include <kunit/static_stub.h>
-#include <kunit/test-bug.h>
-
-#include "../ttm_move_internal.h"
 #include "ttm_move_kunit.h"
 
 static unsigned long seed;
@@ -28,10 +24,15 @@ MODULE_PARM_DESC(seed, "Seed of the random tests, 0 to choose one (default: 0)")
 /* To be called first by every test that is random: says how to repeat it. */
 void mvt_seed(struct mvt *fx)
 {
-	unsigned long chosen = seed ?: get_random_u32() | 1;
+	fx->seed = seed ?: get_random_u32() | 1;
+	kunit_info(fx->test, "ttm_move_kunit.seed=%lu", fx->seed);
+	mvt_reseed(fx);
+}
 
-	kunit_info(fx->test, "ttm_move_kunit.seed=%lu", chosen);
-	prandom_seed_state(&fx->rnd, chosen);
+/* What was random comes once more. */
+void mvt_reseed(struct mvt *fx)
+{
+	prandom_seed_state(&fx->rnd, fx->seed);
 }
 
 u32 mvt_below(struct mvt *fx, u32 limit)
@@ -72,23 +73,6 @@ bool mvt_next_permutation(unsigned int *order, unsigned int num)
 	swap(order[i - 1], order[j]);
 	mvt_reverse(order + i, order + num - 1);
 	return true;
-}
-
-/* The worker's allocations, counted and refused */
-
-static void *mvt_zalloc(size_t bytes)
-{
-	struct mvt *fx = kunit_get_current_test()->priv;
-	struct mvt_allocs *allocs = &fx->allocs;
-
-	if (++allocs->count == allocs->fail || allocs->fail_all)
-		return NULL;
-	return kvzalloc(bytes, GFP_KERNEL);
-}
-
-void mvt_allocs_reset(struct mvt *fx)
-{
-	memset(&fx->allocs, 0, sizeof(fx->allocs));
 }
 
 /* The driver's hooks */
@@ -198,11 +182,13 @@ static struct ttm_tt *mvt_tt_create(struct ttm_buffer_object *bo, u32 page_flags
 		kfree(tt);
 		return NULL;
 	}
+	atomic_add(!!tt, &mvt_from_bdev(bo->bdev)->counts.tts);
 	return tt;
 }
 
 static void mvt_tt_destroy(struct ttm_device *bdev, struct ttm_tt *tt)
 {
+	atomic_dec(&mvt_from_bdev(bdev)->counts.tts);
 	ttm_tt_fini(tt);
 	kfree(tt);
 }
@@ -214,8 +200,11 @@ static int mvt_tt_populate(struct ttm_device *bdev, struct ttm_tt *tt,
 	int ret = ttm_pool_alloc(&bdev->pool, tt, ctx);
 	unsigned int i;
 
-	if (ret || (tt->page_flags & TTM_TT_FLAG_ZERO_ALLOC))
+	if (ret)
 		return ret;
+	atomic_add(tt->num_pages, &mvt_from_bdev(bdev)->counts.pages);
+	if (tt->page_flags & TTM_TT_FLAG_ZERO_ALLOC)
+		return 0;
 
 	for (i = 0; i < tt->num_pages; i++)
 		memset_page(tt->pages[i], 0, MVT_DIRT, PAGE_SIZE);
@@ -224,6 +213,7 @@ static int mvt_tt_populate(struct ttm_device *bdev, struct ttm_tt *tt,
 
 static void mvt_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt)
 {
+	atomic_sub(tt->num_pages, &mvt_from_bdev(bdev)->counts.pages);
 	ttm_pool_free(&bdev->pool, tt);
 }
 
@@ -367,7 +357,7 @@ int mvt_init(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, ttm_move_device_init(&fx->mdev, &fx->bdev, "kunit",
 						   &fx->ops, fx), 0);
 	test->priv = fx;
-	kunit_activate_static_stub(test, ttm_move_zalloc, mvt_zalloc);
+	mvt_allocs_init(fx);
 	return 0;
 }
 
@@ -380,6 +370,16 @@ static void mvt_check_hooks(struct mvt *fx)
 	KUNIT_EXPECT_EQ(fx->test, atomic_read(&hooks->retired),
 			atomic_read(&hooks->prepared));
 	KUNIT_EXPECT_EQ(fx->test, atomic_read(&hooks->early), 0);
+}
+
+/* Whoever was made, or got memory, is gone and has given it back. */
+void mvt_check_counts(struct mvt *fx)
+{
+	struct mvt_counts *counts = &fx->counts;
+
+	KUNIT_EXPECT_EQ(fx->test, atomic_read(&counts->bos), 0);
+	KUNIT_EXPECT_EQ(fx->test, atomic_read(&counts->tts), 0);
+	KUNIT_EXPECT_EQ(fx->test, atomic_read(&counts->pages), 0);
 }
 
 /* Each fence holds its timeline. */
@@ -430,6 +430,8 @@ void mvt_exit(struct kunit *test)
 	ttm_range_man_fini(&fx->bdev, TTM_PL_TT);
 	ttm_device_fini(&fx->bdev);
 	mvt_fences_fini(fx);
+	mvt_check_counts(fx);
+	mvt_allocs_fini(fx);
 	mvt_check_kernel(fx);
 }
 

@@ -3,8 +3,10 @@
  * Fences that a test signals by hand. The fixture keeps a reference to each; in
  * the end it has to be the only one.
  */
+#include <linux/cpumask.h>
 #include <linux/hardirq.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 
 #include "ttm_move_kunit.h"
 
@@ -13,13 +15,92 @@ static const char *mvt_fence_name(struct dma_fence *fence)
 	return "ttm_move_kunit";
 }
 
-/* With the fence's lock held. */
+/* Some are faster than others: whoever comes first counts. */
+static void mvt_fence_signal_from(struct mvt_fence *fence,
+				  enum mvt_source source)
+{
+	fence->in_irq |= in_hardirq();
+	if (!dma_fence_signal(&fence->base))
+		atomic_inc(&fence->fx->signals[source]);
+}
+
+static void mvt_fence_later_work(struct work_struct *work)
+{
+	struct mvt_fence *fence = container_of(work, struct mvt_fence, later);
+
+	if (!fence->rounds--)
+		mvt_fence_signal_from(fence,
+				      fence->source == MVT_BY_OTHER_CPU ?
+				      MVT_BY_OTHER_CPU : MVT_BY_WORK);
+	else
+		queue_work(system_unbound_wq, work);
+}
+
+static void mvt_fence_timer(struct timer_list *timer)
+{
+	struct mvt_fence *fence = from_timer(fence, timer, timer);
+
+	mvt_fence_signal_from(fence, MVT_BY_TIMER);
+}
+
+static enum hrtimer_restart mvt_fence_hrtimer(struct hrtimer *timer)
+{
+	struct mvt_fence *fence = container_of(timer, struct mvt_fence, hrtimer);
+
+	mvt_fence_signal_from(fence, MVT_BY_HRTIMER);
+	return HRTIMER_NORESTART;
+}
+
+static void mvt_fence_irq_work(struct irq_work *work)
+{
+	struct mvt_fence *fence = container_of(work, struct mvt_fence, irq);
+
+	mvt_fence_signal_from(fence, MVT_BY_IRQ_WORK);
+}
+
+/* The other one, if there are two. */
+static int mvt_other_cpu(void)
+{
+	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
+
+	return cpu < nr_cpu_ids ? cpu : 0;
+}
+
+/* With the lock of @fence held. */
+static void mvt_fence_let_signal(struct mvt_fence *fence)
+{
+	switch (fence->source) {
+	case MVT_BY_OTHER_CPU:
+		queue_work_on(mvt_other_cpu(), system_wq, &fence->later);
+		break;
+	case MVT_BY_TIMER:
+		mod_timer(&fence->timer, jiffies + 1);
+		break;
+	case MVT_BY_HRTIMER:
+		hrtimer_start(&fence->hrtimer, ns_to_ktime(NSEC_PER_USEC),
+			      HRTIMER_MODE_REL_HARD);
+		break;
+	case MVT_BY_IRQ_WORK:
+		irq_work_queue(&fence->irq);
+		break;
+	default:
+		queue_work(system_unbound_wq, &fence->later);
+	}
+}
+
 static bool mvt_fence_enable_signaling(struct dma_fence *base)
 {
 	struct mvt_fence *fence = container_of(base, struct mvt_fence, base);
 
-	if (fence->when_awaited)
-		queue_work(system_unbound_wq, &fence->later);
+	if (!fence->when_awaited)
+		return true;
+	if (fence->source == MVT_AT_ONCE) {
+		atomic_inc(&fence->fx->signals[MVT_AT_ONCE]);
+		return false;
+	}
+	if (fence->source == MVT_BY_NEIGHBOUR && fence->neighbour)
+		mvt_fence_signal_from(fence->neighbour, MVT_BY_NEIGHBOUR);
+	mvt_fence_let_signal(fence);
 	return true;
 }
 
@@ -29,32 +110,18 @@ static const struct dma_fence_ops mvt_fence_ops = {
 	.enable_signaling = mvt_fence_enable_signaling,
 };
 
-static void mvt_fence_later_work(struct work_struct *work)
-{
-	struct mvt_fence *fence = container_of(work, struct mvt_fence, later);
-
-	if (!fence->rounds--)
-		dma_fence_signal(&fence->base);
-	else
-		queue_work(system_unbound_wq, work);
-}
-
-static void mvt_fence_irq_work(struct irq_work *work)
-{
-	struct mvt_fence *fence = container_of(work, struct mvt_fence, irq);
-
-	fence->in_irq = in_hardirq();
-	dma_fence_signal(&fence->base);
-}
-
 struct mvt_fence *mvt_fence_create_at(struct mvt *fx, u64 context, u64 seqno)
 {
 	struct mvt_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(fx->test, fence);
+	fence->fx = fx;
 	spin_lock_init(&fence->lock);
 	INIT_WORK(&fence->later, mvt_fence_later_work);
 	fence->irq = IRQ_WORK_INIT_HARD(mvt_fence_irq_work);
+	timer_setup(&fence->timer, mvt_fence_timer, 0);
+	hrtimer_init(&fence->hrtimer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	fence->hrtimer.function = mvt_fence_hrtimer;
 	dma_fence_init(&fence->base, &mvt_fence_ops, &fence->lock, context,
 		       seqno);
 	list_add_tail(&fence->link, &fx->fences);
@@ -87,10 +154,22 @@ void mvt_fence_signal_later(struct mvt_fence *fence, unsigned int rounds)
 	queue_work(system_unbound_wq, &fence->later);
 }
 
-/* By somebody else, not before a callback is added or somebody waits. */
-void mvt_fence_signal_when_awaited(struct mvt_fence *fence)
+/*
+ * By @source, not before a callback is added or somebody waits. @neighbour, if there is
+ * one, is signalled right there, in the middle of what its own interested party does.
+ */
+void mvt_fence_signal_when_awaited(struct mvt_fence *fence,
+				   enum mvt_source source,
+				   struct mvt_fence *neighbour)
 {
+	static struct lock_class_key key;
+
 	fence->when_awaited = true;
+	fence->source = source;
+	fence->neighbour = neighbour;
+	/* The neighbour's lock nests in this one. */
+	if (neighbour)
+		lockdep_set_class(&fence->lock, &key);
 }
 
 void mvt_fence_signal_irq(struct mvt_fence *fence)
@@ -106,6 +185,9 @@ void mvt_fences_signal(struct mvt *fx)
 
 	list_for_each_entry(fence, &fx->fences, link) {
 		cancel_work_sync(&fence->later);
+		irq_work_sync(&fence->irq);
+		timer_delete_sync(&fence->timer);
+		hrtimer_cancel(&fence->hrtimer);
 		dma_fence_signal(&fence->base);
 	}
 }

@@ -53,6 +53,7 @@ u32 mvt_pattern_new(struct mvt *fx)
 
 static void mvt_bo_destroy(struct ttm_buffer_object *bo)
 {
+	atomic_dec(&mvt_from_bdev(bo->bdev)->counts.bos);
 	drm_gem_object_release(&bo->base);
 	kfree(container_of(bo, struct mvt_bo, base));
 }
@@ -64,15 +65,19 @@ struct mvt_bo *mvt_bo_try_create(struct mvt *fx, unsigned int pages,
 	struct ttm_place place = { .mem_type = mem_type };
 	struct ttm_placement placement = { 1, &place };
 	struct mvt_bo *mbo = kzalloc(sizeof(*mbo), GFP_KERNEL);
+	unsigned int flags;
 
 	*err = -ENOMEM;
 	if (!mbo)
 		return NULL;
 
+	atomic_inc(&fx->counts.bos);
 	drm_gem_private_object_init(fx->drm, &mbo->base.base,
 				    (size_t)pages << PAGE_SHIFT);
+	flags = mvt_context_enter(fx->context);
 	*err = ttm_bo_init_reserved(&fx->bdev, &mbo->base, type, &placement, 0,
 				    &ctx, NULL, NULL, mvt_bo_destroy);
+	mvt_context_leave(fx->context, flags);
 	if (*err)
 		return NULL;
 
@@ -108,7 +113,7 @@ void mvt_bo_put(struct mvt_bo *mbo)
 	ttm_bo_put(&mbo->base);
 }
 
-static void mvt_bo_reserve(struct mvt *fx, struct mvt_bo *mbo)
+void mvt_bo_reserve(struct mvt *fx, struct mvt_bo *mbo)
 {
 	KUNIT_EXPECT_EQ(fx->test,
 			ttm_bo_reserve(&mbo->base, false, false, NULL), 0);
@@ -202,6 +207,17 @@ void mvt_bo_fill(struct mvt *fx, struct mvt_bo *mbo, u32 pattern)
 	kunit_kfree(fx->test, buf);
 }
 
+/* What was swapped out comes back. */
+static void mvt_bo_swap_in(struct mvt *fx, struct mvt_bo *mbo)
+{
+	struct ttm_tt *tt = mbo->base.ttm;
+	struct ttm_operation_ctx ctx = {};
+
+	if (tt && (tt->page_flags & TTM_TT_FLAG_SWAPPED))
+		KUNIT_EXPECT_EQ(fx->test,
+				ttm_tt_populate(mbo->base.bdev, tt, &ctx), 0);
+}
+
 /* Every byte, once all moves are done. */
 void mvt_bo_verify(struct mvt *fx, struct mvt_bo *mbo)
 {
@@ -211,6 +227,7 @@ void mvt_bo_verify(struct mvt *fx, struct mvt_bo *mbo)
 	KUNIT_ASSERT_NOT_NULL(fx->test, buf);
 	mvt_bo_wait(fx, mbo);
 	mvt_bo_reserve(fx, mbo);
+	mvt_bo_swap_in(fx, mbo);
 	for (offset = 0; offset < bytes; offset += PAGE_SIZE) {
 		mvt_bo_read_page(fx, mbo, offset >> PAGE_SHIFT, buf);
 		bad += !mvt_pattern_matches(buf, mbo->pattern, offset,
@@ -243,10 +260,13 @@ int mvt_bo_try_move(struct mvt *fx, struct mvt_bo *mbo, u32 mem_type,
 {
 	struct ttm_place place = { .mem_type = mem_type };
 	struct ttm_placement placement = { 1, &place };
+	unsigned int flags;
 	int ret;
 
 	mvt_bo_reserve(fx, mbo);
+	flags = mvt_context_enter(fx->context);
 	ret = ttm_bo_validate(&mbo->base, &placement, ctx);
+	mvt_context_leave(fx->context, flags);
 	ttm_bo_unreserve(&mbo->base);
 	return ret;
 }
@@ -302,16 +322,22 @@ void mvt_bo_add_fence(struct mvt *fx, struct mvt_bo *mbo,
 	KUNIT_ASSERT_EQ(fx->test, ret, 0);
 }
 
-/* More than a job has space for; they signal when somebody is interested. */
+/*
+ * More than a job has space for; they signal when somebody is interested. Each second
+ * one is a neighbour of the one before.
+ */
 void mvt_bo_add_users(struct mvt *fx, struct mvt_bo *mbo)
 {
-	struct mvt_fence *user;
+	struct mvt_fence *user, *last = NULL;
 	unsigned int i;
 
 	for (i = 0; i <= TTM_MOVE_INLINE_DEPS; i++) {
 		user = mvt_fence_create(fx);
+		if (fx->user_error)
+			dma_fence_set_error(&user->base, fx->user_error);
+		mvt_fence_signal_when_awaited(user, fx->source, last);
 		mvt_bo_add_fence(fx, mbo, user);
-		mvt_fence_signal_when_awaited(user);
+		last = last ? NULL : user;
 	}
 }
 

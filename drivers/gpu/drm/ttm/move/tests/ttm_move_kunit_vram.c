@@ -4,6 +4,7 @@
  * it, managed by the buddy allocator.
  */
 #include <linux/gfp.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "ttm_move_kunit.h"
@@ -57,10 +58,14 @@ static int mvt_vram_alloc_unfailing(struct mvt *fx, u64 bytes,
 				    struct list_head *blocks)
 {
 	unsigned int left = mvt_fail_left();
+	unsigned int flags;
 	int ret;
 
 	mvt_fail_nth(0);
+	/* Memory is freed, with the lock held, in reclaim as well. */
+	flags = memalloc_nofs_save();
 	ret = mvt_vram_alloc_blocks(fx, bytes, blocks);
+	memalloc_nofs_restore(flags);
 	mvt_fail_nth(left);
 	return ret;
 }
