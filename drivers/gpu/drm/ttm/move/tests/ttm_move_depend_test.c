@@ -10,14 +10,22 @@
 
 #define MVT_NUM_DEPS	3
 
-static void mvt_signal_phase(struct mvt_fence **deps,
+static void mvt_user_signal(struct mvt *fx, struct mvt_fence *user)
+{
+	if (fx->user_error)
+		mvt_fence_signal_error(user, fx->user_error);
+	else
+		mvt_fence_signal(user);
+}
+
+static void mvt_signal_phase(struct mvt *fx, struct mvt_fence **deps,
 			     const enum mvt_phase *phases, enum mvt_phase phase)
 {
 	unsigned int i;
 
 	for (i = 0; i < MVT_NUM_DEPS; i++)
 		if (phases[i] == phase)
-			mvt_fence_signal(deps[i]);
+			mvt_user_signal(fx, deps[i]);
 }
 
 static void mvt_check_order(struct mvt *fx, const unsigned int *order,
@@ -30,17 +38,17 @@ static void mvt_check_order(struct mvt *fx, const unsigned int *order,
 
 	for (i = 0; i < MVT_NUM_DEPS; i++)
 		deps[i] = mvt_fence_create(fx);
-	mvt_signal_phase(deps, phases, MVT_BEFORE_ADD);
+	mvt_signal_phase(fx, deps, phases, MVT_BEFORE_ADD);
 	for (i = 0; i < MVT_NUM_DEPS; i++)
 		ttm_move_job_add_dependency(job, &deps[i]->base);
-	mvt_signal_phase(deps, phases, MVT_BEFORE_ARM);
+	mvt_signal_phase(fx, deps, phases, MVT_BEFORE_ARM);
 	fence = ttm_move_job_arm(job);
 
 	for (i = 0; i < MVT_NUM_DEPS; i++) {
 		if (phases[order[i]] != MVT_AFTER_ARM)
 			continue;
 		mvt_expect_waiting(fx, fence);
-		mvt_fence_signal(deps[order[i]]);
+		mvt_user_signal(fx, deps[order[i]]);
 	}
 	mvt_expect_done(fx, fence, 1);
 	mvt_expect_copied(fx);
@@ -59,11 +67,23 @@ static bool mvt_next_phases(enum mvt_phase *phases)
 	return false;
 }
 
+static const struct mvt_outcome {
+	const char *name;
+	int error;
+} mvt_outcomes[] = {
+	{ "ok", 0 },
+	{ "error", -EIO },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mvt_outcome, mvt_outcomes, name);
+
 static void ttm_move_job_waits_in_every_order(struct kunit *test)
 {
+	const struct mvt_outcome *outcome = test->param_value;
 	enum mvt_phase phases[MVT_NUM_DEPS] = {};
 	struct mvt *fx = test->priv;
 
+	fx->user_error = outcome->error;
 	do {
 		unsigned int order[MVT_NUM_DEPS] = { 0, 1, 2 };
 
@@ -512,7 +532,8 @@ static void ttm_move_job_arms_without_memory(struct kunit *test)
 }
 
 static struct kunit_case ttm_move_depend_cases[] = {
-	KUNIT_CASE(ttm_move_job_waits_in_every_order),
+	KUNIT_CASE_PARAM(ttm_move_job_waits_in_every_order,
+			 mvt_outcome_gen_params),
 	KUNIT_CASE(ttm_move_job_ignores_errors_of_dependencies),
 	KUNIT_CASE(ttm_move_job_keeps_a_fence_once),
 	KUNIT_CASE(ttm_move_job_keeps_the_later_fence),

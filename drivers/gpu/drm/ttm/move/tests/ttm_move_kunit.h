@@ -269,6 +269,7 @@ struct mvt_fence {
 };
 
 /* ttm_move_kunit_fence.c */
+int mvt_other_cpu(void);
 struct mvt_fence *mvt_fence_create(struct mvt *fx);
 struct mvt_fence *mvt_fence_create_at(struct mvt *fx, u64 context, u64 seqno);
 void mvt_fence_signal(struct mvt_fence *fence);
@@ -278,6 +279,7 @@ void mvt_fence_signal_when_awaited(struct mvt_fence *fence,
 				   enum mvt_source source,
 				   struct mvt_fence *neighbour);
 void mvt_fence_signal_irq(struct mvt_fence *fence);
+void mvt_fences_sync(struct mvt *fx);
 void mvt_fences_signal(struct mvt *fx);
 void mvt_fences_fini(struct mvt *fx);
 

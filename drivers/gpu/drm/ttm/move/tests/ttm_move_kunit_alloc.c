@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/sprintf.h>
 
 #include <kunit/static_stub.h>
 #include <kunit/test-bug.h>
@@ -21,6 +22,7 @@
 static struct kmem_cache *mvt_cache(struct mvt_allocs *allocs, size_t bytes)
 {
 	unsigned int i, left = mvt_fail_left();
+	char name[16];
 
 	for (i = 0; i < allocs->num_caches; i++)
 		if (allocs->sizes[i] == bytes)
@@ -29,8 +31,9 @@ static struct kmem_cache *mvt_cache(struct mvt_allocs *allocs, size_t bytes)
 		return NULL;
 
 	mvt_fail_nth(0);
+	snprintf(name, sizeof(name), "mvt-%zu", bytes);
 	allocs->sizes[i] = bytes;
-	allocs->caches[i] = kmem_cache_create("mvt", bytes, 0, SLAB_NO_MERGE, NULL);
+	allocs->caches[i] = kmem_cache_create(name, bytes, 0, SLAB_NO_MERGE, NULL);
 	allocs->num_caches += !!allocs->caches[i];
 	mvt_fail_nth(left);
 	return allocs->caches[i];

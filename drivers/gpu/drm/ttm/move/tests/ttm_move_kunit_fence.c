@@ -59,7 +59,7 @@ static void mvt_fence_irq_work(struct irq_work *work)
 }
 
 /* The other one, if there are two. */
-static int mvt_other_cpu(void)
+int mvt_other_cpu(void)
 {
 	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
 
@@ -178,8 +178,8 @@ void mvt_fence_signal_irq(struct mvt_fence *fence)
 	irq_work_sync(&fence->irq);
 }
 
-/* Nobody waits for a fence for ever, even if the test gave up. */
-void mvt_fences_signal(struct mvt *fx)
+/* Nobody is about to signal a fence any more. */
+void mvt_fences_sync(struct mvt *fx)
 {
 	struct mvt_fence *fence;
 
@@ -188,8 +188,17 @@ void mvt_fences_signal(struct mvt *fx)
 		irq_work_sync(&fence->irq);
 		timer_delete_sync(&fence->timer);
 		hrtimer_cancel(&fence->hrtimer);
-		dma_fence_signal(&fence->base);
 	}
+}
+
+/* Nobody waits for a fence for ever, even if the test gave up. */
+void mvt_fences_signal(struct mvt *fx)
+{
+	struct mvt_fence *fence;
+
+	mvt_fences_sync(fx);
+	list_for_each_entry(fence, &fx->fences, link)
+		dma_fence_signal(&fence->base);
 }
 
 void mvt_fences_fini(struct mvt *fx)
