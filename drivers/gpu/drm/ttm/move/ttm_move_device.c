@@ -362,11 +362,13 @@ static int __init ttm_move_module_init(void)
 
 /*
  * The last fence's RCU callback has dropped the module's last reference; it may
- * not have returned yet.
+ * not have returned yet. Nor may ttm_move_fence_release(), which queued it: a task
+ * that is preempted there is nothing that RCU waits for, but RCU Tasks does.
  */
 static void __exit ttm_move_module_exit(void)
 {
 	rcu_barrier();
+	synchronize_rcu_tasks();
 	ttm_move_section_fini();
 }
 
