@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * The worker of one TTM device: queues, jobs in flight, teardown.
+ *
+ * "Model:" names what stands for a function in tools/testing/model/ttm_move.pml.
  */
 #include <linux/dev_printk.h>
 #include <linux/module.h>
@@ -139,11 +141,12 @@ void ttm_move_device_fini(struct ttm_move_device *mdev)
 	WARN_ON(!list_empty(&mdev->in_flight));
 	ttm_move_device_destroy_queues(mdev);
 	ttm_move_device_put_timelines(mdev);
-	/* Only fences that somebody holds keep the module from here on. */
+	/* Only fences that somebody holds keep the module from here on. Model: device_fini. */
 	rcu_barrier();
 }
 EXPORT_SYMBOL_GPL(ttm_move_device_fini);
 
+/* Model: track. */
 void ttm_move_device_track(struct ttm_move_job *job)
 {
 	struct ttm_move_device *mdev = job->mdev;
@@ -170,7 +173,7 @@ static void ttm_move_device_account(struct ttm_move_device *mdev,
 		mdev->stats.skipped++;
 }
 
-/* The job needs nothing of the driver or of @mdev any more. */
+/* The job needs nothing of the driver or of @mdev any more. Model: untrack and wake. */
 void ttm_move_device_untrack(struct ttm_move_job *job)
 {
 	struct ttm_move_device *mdev = job->mdev;
@@ -364,6 +367,7 @@ static int __init ttm_move_module_init(void)
  * The last fence's RCU callback has dropped the module's last reference; it may
  * not have returned yet. Nor may ttm_move_fence_release(), which queued it: a task
  * that is preempted there is nothing that RCU waits for, but RCU Tasks does.
+ * Model: module_exit.
  */
 static void __exit ttm_move_module_exit(void)
 {

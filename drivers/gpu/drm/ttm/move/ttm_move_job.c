@@ -6,6 +6,8 @@
  * of no return: it publishes the fence, cannot fail, and from then on nothing on
  * the way to the signal allocates, waits for a fence or takes a lock that is
  * elsewhere held over either.
+ *
+ * "Model:" names what stands for a function in tools/testing/model/ttm_move.pml.
  */
 #include <linux/dma-fence-unwrap.h>
 #include <linux/mm.h>
@@ -158,7 +160,7 @@ static void ttm_move_job_put_fences(struct ttm_move_job *job)
 		kvfree(job->deps);
 }
 
-/* Gives back what the job holds of the driver and of others. */
+/* Gives back what the job holds of the driver and of others. Model: fini. */
 static void ttm_move_job_fini(struct ttm_move_job *job)
 {
 	if (job->prepared && job->mdev->ops->retired)
@@ -176,6 +178,7 @@ static void ttm_move_job_free(struct ttm_move_job *job)
 	module_put(THIS_MODULE);
 }
 
+/* Model: release_begin and release_end. */
 static void ttm_move_job_release(struct ttm_move_job *job)
 {
 	ttm_move_job_fini(job);
@@ -201,6 +204,7 @@ static bool ttm_move_job_release_may_sleep(const struct ttm_move_job *job)
 	       ttm_move_mem_fini_may_sleep(&job->src);
 }
 
+/* Model: release_all. */
 static void ttm_move_job_release_all(struct list_head *retired)
 {
 	struct ttm_move_job *job, *next;
@@ -239,7 +243,7 @@ static bool ttm_move_guard_failed(const struct ttm_move_job *job,
 	return !ops->guard_failed || ops->guard_failed(job, guard);
 }
 
-/* A failsafe job has nothing to do if all that it guards went well. */
+/* A failsafe job has nothing to do if all that it guards went well. Model: decide. */
 static bool ttm_move_job_is_needed(const struct ttm_move_job *job)
 {
 	unsigned int i;
@@ -300,7 +304,7 @@ static void ttm_move_job_run(struct ttm_move_job *job)
 /*
  * The whole worker is on the way to a signal, that of its own job or of one that
  * waits behind it: all of it is annotated, up to the point where the jobs it
- * retired need to be released.
+ * retired need to be released. Model: work.
  */
 static void ttm_move_job_work(struct work_struct *work)
 {
@@ -334,7 +338,7 @@ static void ttm_move_fence_free(struct rcu_head *rcu)
 	ttm_move_job_free(container_of(fence, struct ttm_move_job, fence));
 }
 
-/* After a grace period: others may look at a dying fence under RCU. */
+/* After a grace period: others may look at a dying fence under RCU. Model: rcu. */
 static void ttm_move_fence_release(struct dma_fence *fence)
 {
 	call_rcu(&fence->rcu, ttm_move_fence_free);
@@ -380,7 +384,10 @@ EXPORT_SYMBOL_GPL(ttm_move_fence_is_foreign);
 
 /* Dependencies */
 
-/* The last of the dependencies, or arm itself, queues the job; any context. */
+/*
+ * The last of the dependencies, or arm itself, queues the job; any context.
+ * Model: depend_put.
+ */
 static void ttm_move_job_depend_put(struct ttm_move_job *job)
 {
 	if (!atomic_dec_and_test(&job->pending))
@@ -398,7 +405,7 @@ static void ttm_move_job_depend_put(struct ttm_move_job *job)
 
 /*
  * Called with another fence's lock held and interrupts off: count and queue, but
- * never copy or signal here.
+ * never copy or signal here. Model: call_back.
  */
 static void ttm_move_dep_signalled(struct dma_fence *fence,
 				   struct dma_fence_cb *cb)
@@ -723,7 +730,7 @@ struct dma_fence *ttm_move_job_arm(struct ttm_move_job *job)
 
 	/*
 	 * The count starts with one for arm itself, so that the job cannot run,
-	 * and be gone, while its dependencies are still being walked.
+	 * and be gone, while its dependencies are still being walked. Model: caller.
 	 */
 	atomic_set(&job->pending, job->num_deps + 1);
 	job->state = TTM_MOVE_WAITING;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * Fence contexts, and retirement in order.
+ *
+ * "Model:" names what stands for a function in tools/testing/model/ttm_move.pml.
  */
 #include <linux/kref.h>
 #include <linux/slab.h>
@@ -90,7 +92,7 @@ static void ttm_move_timeline_inherit(struct ttm_move_timeline *timeline,
 						link)->foreign;
 }
 
-/* Makes the job's fence: from here on it must signal. */
+/* Makes the job's fence: from here on it must signal. Model: timeline_add. */
 void ttm_move_timeline_add(struct ttm_move_timeline *timeline,
 			   struct ttm_move_job *job,
 			   const struct dma_fence_ops *ops)
@@ -106,6 +108,7 @@ void ttm_move_timeline_add(struct ttm_move_timeline *timeline,
 }
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_timeline_add);
 
+/* Model: signal. */
 static void ttm_move_timeline_signal(struct ttm_move_job *job)
 {
 	lockdep_assert_held(&job->timeline->lock);
@@ -119,6 +122,7 @@ static void ttm_move_timeline_signal(struct ttm_move_job *job)
 /*
  * Signal the oldest job if it is done. Taking it off the list and signalling it
  * under one lock is what keeps the order when several workers retire at once.
+ * Model: look and signal.
  */
 static struct ttm_move_job *
 ttm_move_timeline_signal_head(struct ttm_move_timeline *timeline)
@@ -143,6 +147,7 @@ ttm_move_timeline_signal_head(struct ttm_move_timeline *timeline)
  * @job has done its work: signal it and all that waited behind it, or leave it
  * to the worker of an older job. The lock is dropped after each fence, so that
  * interrupts are off for one fence's callbacks at a time, however many wait.
+ * Model: retire.
  */
 void ttm_move_timeline_retire(struct ttm_move_timeline *timeline,
 			      struct ttm_move_job *job,
