@@ -123,6 +123,13 @@ class Upstream(unittest.TestCase):
             status, output, report = self.compare(good, bad)
             self.assertEqual((status, len(report["differences"])), (1, 1), output)
 
+    def test_complaints_are_compared(self):
+        good = SUITE.replace("not ok", "ok") + "[    0.5] [TTM] No room for 0x0012\n"
+        self.assertEqual(self.compare(good, good.replace("0012", "0345"))[0], 0)
+        status, _, report = self.compare(good, good + "[    0.5] [TTM] No room for 0x0012\n")
+        self.assertEqual((status, report["differences"]),
+                         (1, ["[TTM] No room for ...: mode0 1, mode1 2"]))
+
     def test_failures_that_agree_are_failures(self):
         self.assertEqual(self.compare(SUITE, SUITE)[0], 1)
 

@@ -6,8 +6,9 @@ usage: upstream.py REPORT MODE=CONSOLE...
 
 Reads the consoles of kernels that have run the tests. Prints a table, a column for each
 MODE, and the tests that failed or did not end as in the first one; writes REPORT. Each
-set of parameters of a test counts. Exit status 0 where all ended in the same way, and
-none failed.
+set of parameters of a test counts. What TTM complains about has to be the same as well:
+its tests do not look whether what they made can be torn down. Exit status 0 where all
+ended in the same way, and none failed.
 """
 
 import json
@@ -19,6 +20,8 @@ from typing import Dict, Iterable, List
 import ktap
 
 PARAMETER = re.compile(r"^        (not )?ok \d+ (?:- )?(.*?)( # SKIP.*)?$")
+COMPLAINT = re.compile(r"(\[TTM\] .*)")
+ADDRESS = re.compile(r"\b0x[0-9a-f]+")
 RESULTS = ("pass", "fail", "skip")
 # The suite that looks whether the others have moved by the worker: not one of TTM's own.
 WATCHER = "ttm_upstream."
@@ -56,6 +59,13 @@ def read_file(path: str) -> Dict[str, str]:
         return read(console)
 
 
+def complaints(path: str) -> Dict[str, int]:
+    """How often TTM complains of what in the console at path."""
+    with open(path, encoding="utf-8", errors="replace") as console:
+        found = (COMPLAINT.search(line.rstrip("\r\n")) for line in console)
+        return Counter(ADDRESS.sub("...", match[1]) for match in found if match)
+
+
 def watched(path: str) -> str:
     """What the watching suite says of the moves in the console at path."""
     with open(path, encoding="utf-8", errors="replace") as console:
@@ -91,6 +101,13 @@ def differences(columns: Dict[str, Dict[str, str]]) -> List[str]:
     return found
 
 
+def other_complaints(said: Dict[str, Dict[str, int]]) -> List[str]:
+    """What TTM complains of not equally often, and how often."""
+    return [f"{text}: " + ", ".join(f"{mode} {counts[text]}" for mode, counts in said.items())
+            for text in sorted(set().union(*said.values()))
+            if len({counts[text] for counts in said.values()}) > 1]
+
+
 def main(arguments: List[str]) -> int:
     if len(arguments) < 3 or not all("=" in argument for argument in arguments[1:]):
         print(__doc__.strip(), file=sys.stderr)
@@ -99,6 +116,7 @@ def main(arguments: List[str]) -> int:
     columns = {mode: read_file(path) for mode, path in paths.items()}
     moves = {mode: watched(path) for mode, path in paths.items()}
     found = differences(columns)
+    found += other_complaints({mode: complaints(path) for mode, path in paths.items()})
     with open(arguments[0], "w", encoding="utf-8") as report:
         json.dump({"tests": columns, "moves": moves, "differences": found}, report, indent=1)
     print("\n".join(table(columns)))
