@@ -4,6 +4,7 @@
  * hold them all. Contents are always compared byte by byte.
  */
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include <drm/ttm/ttm_tt.h>
 
@@ -755,6 +756,61 @@ static void ttm_move_bo_may_not_wait_for_dependency(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 1);
 }
 
+static void ttm_move_bo_sync_move_waits_for_dependency(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *dep = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+
+	fx->dependency = &dep->base;
+	fx->allocs.fail_all = true;
+	mvt_fence_signal_when_awaited(dep, MVT_BY_WORK, NULL);
+	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&dep->base));
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 1);
+	mvt_bo_verify(fx, mbo);
+}
+
+/*
+ * What TTM would do around a driver's move(), to a place of the test's choice; the
+ * object is reserved. The place is given back where the move fails.
+ */
+static int mvt_move_by_hand(struct mvt *fx, struct mvt_bo *mbo, bool evict,
+			    const struct ttm_place *place)
+{
+	struct ttm_placement placement = { 1, place };
+	struct ttm_operation_ctx ctx = {};
+	struct ttm_resource *res;
+	int ret;
+
+	ret = ttm_bo_mem_space(&mbo->base, &placement, &res, &ctx) ?:
+	      dma_resv_reserve_fences(mbo->base.base.resv, 1);
+	KUNIT_ASSERT_EQ(fx->test, ret, 0);
+	ret = ttm_bo_move_memcpy_async(&fx->mdev, &mbo->base, evict, &ctx, res);
+	if (ret)
+		ttm_resource_free(&mbo->base, &res);
+	return ret;
+}
+
+/* From pages to pages TTM does not pipeline: it would wait for the fence. */
+static void ttm_move_bo_eviction_of_pages_does_not_wait(struct kunit *test)
+{
+	const struct ttm_place system = { .mem_type = TTM_PL_SYSTEM };
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_TT);
+
+	mvt_bo_add_fence(fx, mbo, user);
+	ttm_bo_reserve(&mbo->base, false, false, NULL);
+	KUNIT_EXPECT_EQ(test, mvt_move_by_hand(fx, mbo, true, &system), 0);
+	ttm_bo_unreserve(&mbo->base);
+	mvt_expect_in(fx, mbo, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(mbo));
+
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, mbo);
+}
+
 /* Failure */
 
 /* Memory that nobody describes, and that cannot be reached by itself. */
@@ -844,6 +900,88 @@ static void ttm_move_bo_maps_for_the_job_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 0);
 }
 
+/* Only the bus address of what is in the lower half can be had. */
+static int mvt_io_mem_reserve_half(struct ttm_device *bdev,
+				   struct ttm_resource *res)
+{
+	struct mvt *fx = mvt_from_bdev(bdev);
+
+	if (mvt_vram_addr(fx, res, 0) - fx->vram.vaddr >= MVT_VRAM_BYTES / 2)
+		return -EIO;
+	return mvt_io_mem_reserve_bus(bdev, res);
+}
+
+/* More often than there is room for mappings: that of the destination goes as well. */
+static void ttm_move_bo_unreachable_source_maps_nothing(struct kunit *test)
+{
+	const struct ttm_place anywhere = { .mem_type = TTM_PL_VRAM };
+	struct mvt *fx = test->priv;
+	struct mvt_bo *low, *high;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_INDIRECT_IOMEM))
+		kunit_skip(test, "needs emulated I/O memory");
+
+	low = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_VRAM);
+	high = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_VRAM);
+	if (mvt_vram_addr(fx, low->base.resource, 0) != fx->vram.vaddr)
+		swap(low, high);
+	mvt_bo_put(low);
+	flush_workqueue(fx->bdev.wq);
+	fx->ops.init_mem = NULL;
+	fx->funcs.io_mem_reserve = mvt_io_mem_reserve_half;
+	ttm_bo_reserve(&high->base, false, false, NULL);
+	for (i = 0; i < 100; i++)
+		KUNIT_EXPECT_EQ(test, -EIO,
+				mvt_move_by_hand(fx, high, false, &anywhere));
+	ttm_bo_unreserve(&high->base);
+	mvt_bo_verify(fx, high);
+}
+
+/* An importer's: the pages are known to nobody but the device. */
+static struct ttm_tt *mvt_tt_create_imported(struct ttm_buffer_object *bo,
+					     u32 page_flags)
+{
+	struct ttm_tt *tt = kzalloc(sizeof(*tt), GFP_KERNEL);
+
+	page_flags |= TTM_TT_FLAG_EXTERNAL;
+	if (tt && ttm_sg_tt_init(tt, bo, page_flags, ttm_cached)) {
+		kfree(tt);
+		return NULL;
+	}
+	atomic_add(!!tt, &mvt_from_bdev(bo->bdev)->counts.tts);
+	return tt;
+}
+
+static int mvt_tt_populate_nothing(struct ttm_device *bdev, struct ttm_tt *tt,
+				   struct ttm_operation_ctx *ctx)
+{
+	return 0;
+}
+
+static void mvt_tt_unpopulate_nothing(struct ttm_device *bdev, struct ttm_tt *tt)
+{
+}
+
+static void ttm_move_bo_rejects_pages_of_importers(struct kunit *test)
+{
+	struct ttm_operation_ctx ctx = {};
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo;
+
+	fx->funcs.ttm_tt_create = mvt_tt_create_imported;
+	fx->funcs.ttm_tt_populate = mvt_tt_populate_nothing;
+	fx->funcs.ttm_tt_unpopulate = mvt_tt_unpopulate_nothing;
+	mbo = mvt_bo_create(fx, MVT_BO_PAGES, ttm_bo_type_device, TTM_PL_SYSTEM);
+	KUNIT_ASSERT_EQ(test, 0,
+			ttm_tt_populate(&fx->bdev, mbo->base.ttm, &ctx));
+	KUNIT_EXPECT_EQ(test, mvt_bo_try_move(fx, mbo, TTM_PL_VRAM, &ctx),
+			-EINVAL);
+	mvt_expect_in(fx, mbo, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_TRUE(test, mvt_is_filled_with(fx->vram.vaddr, MVT_DIRT,
+						   MVT_VRAM_BYTES));
+}
+
 static void ttm_move_bo_forbidden_eviction_leaves_zeroes(struct kunit *test)
 {
 	struct mvt *fx = test->priv;
@@ -896,12 +1034,16 @@ static struct kunit_case ttm_move_bo_cases[] = {
 	KUNIT_CASE(ttm_move_bo_refused_by_prepare_moves_at_once),
 	KUNIT_CASE(ttm_move_bo_may_not_wait),
 	KUNIT_CASE(ttm_move_bo_may_not_wait_for_dependency),
+	KUNIT_CASE(ttm_move_bo_sync_move_waits_for_dependency),
+	KUNIT_CASE(ttm_move_bo_eviction_of_pages_does_not_wait),
 	KUNIT_CASE(ttm_move_bo_interrupted_by_signal),
 	KUNIT_CASE(ttm_move_bo_job_needs_no_wait),
 	KUNIT_CASE(ttm_move_bo_rejects_memory_without_mapping),
 	KUNIT_CASE(ttm_move_bo_rejects_memory_with_borrowed_mapping),
 	KUNIT_CASE(ttm_move_bo_rejects_memory_outside_aperture),
 	KUNIT_CASE(ttm_move_bo_maps_for_the_job_alone),
+	KUNIT_CASE(ttm_move_bo_unreachable_source_maps_nothing),
+	KUNIT_CASE(ttm_move_bo_rejects_pages_of_importers),
 	KUNIT_CASE_PARAM(ttm_move_bo_forbidden_eviction_leaves_zeroes,
 			 mvt_layout_gen_params),
 	{ }

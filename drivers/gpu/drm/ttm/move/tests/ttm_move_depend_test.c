@@ -398,6 +398,41 @@ static void ttm_move_fence_is_foreign_by_timeline(struct kunit *test)
 	mvt_expect_done(fx, fences[1], 1);
 }
 
+/* The later of two fences of a context counts, though the earlier one is our own. */
+static void ttm_move_fence_is_foreign_by_later_fence(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_move_timeline *timeline = fx->mdev.evictions[TTM_PL_VRAM];
+	struct ttm_move_job *jobs[] = {
+		ttm_move_job_create(&fx->mdev, timeline),
+		ttm_move_job_create(&fx->mdev, timeline),
+		mvt_job_create(fx),
+	};
+	struct mvt_fence *dep = mvt_fence_create(fx);
+	DECLARE_COMPLETION_ONSTACK(gate);
+	struct dma_fence *fences[3];
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, jobs[0]);
+	KUNIT_ASSERT_NOT_NULL(test, jobs[1]);
+	fx->hooks.begin_gate = &gate;
+	mvt_job_set_clear(fx, jobs[0]);
+	fences[0] = ttm_move_job_arm(jobs[0]);
+	ttm_move_job_add_dependency(jobs[1], &dep->base);
+	fences[1] = ttm_move_job_arm(jobs[1]);
+	ttm_move_job_add_dependency(jobs[2], fences[0]);
+	ttm_move_job_add_dependency(jobs[2], fences[1]);
+	KUNIT_EXPECT_EQ(test, jobs[2]->num_deps, 1);
+	fences[2] = ttm_move_job_arm(jobs[2]);
+	KUNIT_EXPECT_FALSE(test, ttm_move_fence_is_foreign(fences[0]));
+	KUNIT_EXPECT_TRUE(test, ttm_move_fence_is_foreign(fences[2]));
+
+	complete_all(&gate);
+	mvt_fence_signal(dep);
+	for (i = 0; i < ARRAY_SIZE(fences); i++)
+		mvt_expect_done(fx, fences[i], 1);
+}
+
 #define MVT_NUM_USAGES	(DMA_RESV_USAGE_BOOKKEEP + 1)
 
 /* A reservation object with one fence of each usage. */
@@ -548,6 +583,7 @@ static struct kunit_case ttm_move_depend_cases[] = {
 			 mvt_container_gen_params),
 	KUNIT_CASE(ttm_move_fence_is_foreign_by_dependency),
 	KUNIT_CASE(ttm_move_fence_is_foreign_by_timeline),
+	KUNIT_CASE(ttm_move_fence_is_foreign_by_later_fence),
 	KUNIT_CASE(ttm_move_job_waits_by_usage),
 	KUNIT_CASE(ttm_move_job_reports_failure_to_add_resv),
 	KUNIT_CASE(ttm_move_job_starts_from_interrupt),

@@ -6,7 +6,10 @@
 #include <linux/highmem.h>
 #include <linux/io.h>
 #include <linux/io-mapping.h>
+#include <linux/kthread.h>
 #include <linux/scatterlist.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include <drm/ttm/ttm_tt.h>
@@ -526,6 +529,16 @@ static void ttm_move_iter_stays_in_the_aperture(struct kunit *test)
 	mvt_expect_unreachable(fx, &mem, 0, PAGE_SIZE);
 }
 
+/* Nor does a job take it, for all of its length. */
+static void mvt_expect_no_job(struct mvt *fx, struct ttm_move_mem *mem)
+{
+	struct ttm_move_job *job = mvt_job_create(fx);
+
+	KUNIT_EXPECT_EQ(fx->test, ttm_move_job_set_clear(job, mem, mem->bytes),
+			-EINVAL);
+	ttm_move_job_drop(job);
+}
+
 /* The list of pieces ends before the memory does. */
 static void ttm_move_iter_stays_in_its_list(struct kunit *test)
 {
@@ -537,8 +550,27 @@ static void ttm_move_iter_stays_in_its_list(struct kunit *test)
 	ttm_move_mem_init_sg(&area->mem, &fx->aperture, &area->st, MVT_DMA_BASE,
 			     2 * PAGE_SIZE);
 	mvt_expect_unreachable(fx, &area->mem, PAGE_SIZE, 1);
+	mvt_expect_no_job(fx, &area->mem);
 	KUNIT_EXPECT_EQ(test, ttm_move_mem_snapshot(&area->mem), 0);
 	mvt_expect_unreachable(fx, &area->mem, PAGE_SIZE, 1);
+	mvt_expect_no_job(fx, &area->mem);
+	mvt_area_put(fx, area);
+}
+
+/* Mapping for DMA has joined entries, and left those behind them without a length. */
+static void ttm_move_iter_stays_in_what_is_mapped(struct kunit *test)
+{
+	const struct ttm_move_run runs[] = {
+		{ 0, PAGE_SIZE }, { 2 * PAGE_SIZE, 0 }, { 4 * PAGE_SIZE, PAGE_SIZE },
+	};
+	struct mvt *fx = test->priv;
+	struct mvt_area *area = mvt_area_alloc(fx);
+
+	mvt_area_init_runs(fx, area, runs, ARRAY_SIZE(runs), false);
+	ttm_move_mem_init_sg(&area->mem, &fx->aperture, &area->st, MVT_DMA_BASE,
+			     2 * PAGE_SIZE);
+	mvt_expect_unreachable(fx, &area->mem, PAGE_SIZE, 1);
+	KUNIT_EXPECT_EQ(test, ttm_move_mem_num_runs(&area->mem), 1);
 	mvt_area_put(fx, area);
 }
 
@@ -610,6 +642,21 @@ static void ttm_move_snapshot_allocates_for_long_lists_only(struct kunit *test)
 static void ttm_move_snapshot_joins_neighbours(struct kunit *test)
 {
 	mvt_check_snapshot(test->priv, MVT_SCATTERED_RUNS, 1, 1, 0);
+}
+
+/* The memory ends before the list of its pieces does. */
+static void ttm_move_snapshot_leaves_out_what_is_behind(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_area *area = mvt_area_alloc(fx);
+
+	mvt_area_init_strided(fx, area, MVT_SCATTERED_RUNS, 2);
+	area->mem.bytes = PAGE_SIZE + 1;
+	KUNIT_EXPECT_EQ(test, ttm_move_mem_num_runs(&area->mem), 2);
+	KUNIT_EXPECT_EQ(test, ttm_move_mem_snapshot(&area->mem), 0);
+	KUNIT_EXPECT_EQ(test, ttm_move_mem_num_runs(&area->mem), 2);
+	KUNIT_EXPECT_EQ(test, area->mem.inline_runs[1].bytes, 1);
+	mvt_area_put(fx, area);
 }
 
 static void ttm_move_snapshot_failure_changes_nothing(struct kunit *test)
@@ -758,6 +805,161 @@ static void ttm_move_clear_all_memories(struct kunit *test)
 	}
 }
 
+/* Memory that watches how it is mapped */
+
+/**
+ * struct mvt_watch - what is mapped, and how well the copy behaves
+ * @maps: mappings that have not been undone, in the order in which they were made
+ * @num: length of @maps
+ * @swapped: mappings that were undone out of order
+ * @longest: longest piece that was asked for
+ * @rival: a task that wants the CPU from when a piece is mapped, or NULL
+ * @offers: how often it was woken
+ * @turns: how often it got the CPU
+ * @ignored: pieces that were mapped before it got the CPU
+ */
+struct mvt_watch {
+	const struct ttm_move_iter *maps[4];
+	unsigned int num;
+	unsigned int swapped;
+	size_t longest;
+	struct task_struct *rival;
+	unsigned int offers;
+	unsigned int turns;
+	unsigned int ignored;
+};
+
+/* One test at a time. */
+static struct mvt_watch mvt_watch;
+
+static void mvt_watch_offer(struct mvt_watch *watch)
+{
+	watch->ignored += watch->turns != watch->offers;
+	watch->offers++;
+	wake_up_process(watch->rival);
+}
+
+static ssize_t mvt_watch_map(struct ttm_move_iter *iter, u64 offset, size_t max,
+			     struct iosys_map *map)
+{
+	struct mvt_watch *watch = &mvt_watch;
+
+	if (watch->num == ARRAY_SIZE(watch->maps))
+		return -ENOSPC;
+	watch->maps[watch->num++] = iter;
+	watch->longest = max(watch->longest, max);
+	*map = iter->mem->aperture.map;
+	iosys_map_incr(map, offset);
+	if (watch->rival && watch->num == 1)
+		mvt_watch_offer(watch);
+	return max;
+}
+
+static void mvt_watch_unmap(struct ttm_move_iter *iter, struct iosys_map *map)
+{
+	struct mvt_watch *watch = &mvt_watch;
+
+	if (watch->num)
+		watch->swapped += watch->maps[--watch->num] != iter;
+}
+
+static const struct ttm_move_mem_ops mvt_watch_ops = {
+	.name = "watch",
+	.map = mvt_watch_map,
+	.unmap = mvt_watch_unmap,
+};
+
+#define MVT_WATCH_BYTES	(MVT_VRAM_BYTES / 2)
+
+static void mvt_watch_init(struct mvt *fx, struct ttm_move_mem *mem,
+			   unsigned int half, u64 bytes)
+{
+	memset(mem, 0, sizeof(*mem));
+	mem->ops = &mvt_watch_ops;
+	mem->bytes = bytes;
+	iosys_map_set_vaddr(&mem->aperture.map,
+			    fx->vram.vaddr + half * MVT_WATCH_BYTES);
+}
+
+/* Local mappings are undone in the reverse order, and none is left. */
+static void ttm_move_copy_unmaps_in_reverse_order(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_move_mem dst, src;
+
+	mvt_watch = (struct mvt_watch){};
+	mvt_watch_init(fx, &dst, 0, MVT_WATCH_BYTES);
+	mvt_watch_init(fx, &src, 1, MVT_WATCH_BYTES);
+	KUNIT_EXPECT_EQ(test, ttm_move_copy(&dst, &src, 0, MVT_WATCH_BYTES), 0);
+	KUNIT_EXPECT_EQ(test, ttm_move_clear(&dst, 0, MVT_WATCH_BYTES), 0);
+	KUNIT_EXPECT_EQ(test, mvt_watch.num, 0);
+	KUNIT_EXPECT_EQ(test, mvt_watch.swapped, 0);
+}
+
+/* Nor is one left where the source ends early. */
+static void ttm_move_copy_unmaps_after_failure(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_move_mem dst, src;
+
+	mvt_watch = (struct mvt_watch){};
+	mvt_watch_init(fx, &dst, 0, MVT_WATCH_BYTES);
+	mvt_watch_init(fx, &src, 1, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, ttm_move_copy(&dst, &src, 0, MVT_WATCH_BYTES),
+			-EFAULT);
+	KUNIT_EXPECT_EQ(test, mvt_watch.num, 0);
+	KUNIT_EXPECT_EQ(test, mvt_watch.swapped, 0);
+}
+
+static int mvt_rival_thread(void *data)
+{
+	struct mvt_watch *watch = data;
+
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (kthread_should_stop())
+			break;
+		schedule();
+		watch->turns++;
+	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
+}
+
+/* Somebody more important, on this CPU, who sleeps when this returns. */
+static struct task_struct *mvt_rival_create(struct mvt *fx)
+{
+	struct task_struct *task = kthread_create(mvt_rival_thread, &mvt_watch,
+						  "ttm_move_rival");
+
+	KUNIT_ASSERT_FALSE(fx->test, IS_ERR(task));
+	kthread_bind(task, raw_smp_processor_id());
+	sched_set_fifo(task);
+	wake_up_process(task);
+	cond_resched();
+	return task;
+}
+
+/* After each piece of a long copy others get the CPU who want it. */
+static void ttm_move_copy_gives_way(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_move_mem dst, src;
+
+	mvt_watch = (struct mvt_watch){};
+	mvt_watch_init(fx, &dst, 0, MVT_WATCH_BYTES);
+	mvt_watch_init(fx, &src, 1, MVT_WATCH_BYTES);
+	migrate_disable();
+	mvt_watch.rival = mvt_rival_create(fx);
+	KUNIT_EXPECT_EQ(test, ttm_move_copy(&dst, &src, 0, MVT_WATCH_BYTES), 0);
+	KUNIT_EXPECT_GE(test, mvt_watch.offers, 2);
+	KUNIT_EXPECT_EQ(test, mvt_watch.turns, mvt_watch.offers);
+	KUNIT_EXPECT_EQ(test, mvt_watch.ignored, 0);
+	KUNIT_EXPECT_LE(test, mvt_watch.longest, SZ_64K);
+	migrate_enable();
+	kthread_stop(mvt_watch.rival);
+}
+
 static struct kunit_case ttm_move_iter_cases[] = {
 	KUNIT_CASE_PARAM(ttm_move_iter_maps_what_the_reference_says,
 			 mvt_kind_gen_params),
@@ -765,14 +967,19 @@ static struct kunit_case ttm_move_iter_cases[] = {
 			 mvt_kind_gen_params),
 	KUNIT_CASE(ttm_move_iter_stays_in_the_aperture),
 	KUNIT_CASE(ttm_move_iter_stays_in_its_list),
+	KUNIT_CASE(ttm_move_iter_stays_in_what_is_mapped),
 	KUNIT_CASE(ttm_move_iter_misses_a_page),
 	KUNIT_CASE(ttm_move_snapshot_allocates_for_long_lists_only),
 	KUNIT_CASE(ttm_move_snapshot_joins_neighbours),
+	KUNIT_CASE(ttm_move_snapshot_leaves_out_what_is_behind),
 	KUNIT_CASE(ttm_move_snapshot_failure_changes_nothing),
 	KUNIT_CASE(ttm_move_snapshot_leaves_others_alone),
 	KUNIT_CASE_PARAM(ttm_move_copy_between_all_memories,
 			 mvt_kind_gen_params),
 	KUNIT_CASE_PARAM(ttm_move_clear_all_memories, mvt_kind_gen_params),
+	KUNIT_CASE(ttm_move_copy_unmaps_in_reverse_order),
+	KUNIT_CASE(ttm_move_copy_unmaps_after_failure),
+	KUNIT_CASE(ttm_move_copy_gives_way),
 	{ }
 };
 

@@ -71,7 +71,7 @@ static void ttm_move_job_rejects_memory_outside_aperture(struct kunit *test)
 {
 	struct mvt *fx = test->priv;
 	struct ttm_move_job *job = mvt_job_create(fx);
-	struct ttm_move_mem outside, inside;
+	struct ttm_move_mem outside, inside, beyond;
 
 	ttm_move_mem_init_linear(&outside, &fx->aperture,
 				 MVT_VRAM_BYTES - MVT_BYTES / 2, MVT_BYTES);
@@ -82,6 +82,10 @@ static void ttm_move_job_rejects_memory_outside_aperture(struct kunit *test)
 						    MVT_BYTES), -EINVAL);
 	KUNIT_EXPECT_EQ(test, ttm_move_job_set_copy(job, &inside, &outside,
 						    MVT_BYTES), -EINVAL);
+	ttm_move_mem_init_linear(&beyond, &fx->aperture, 2 * MVT_VRAM_BYTES,
+				 MVT_BYTES);
+	KUNIT_EXPECT_EQ(test, ttm_move_job_set_clear(job, &beyond, MVT_BYTES),
+			-EINVAL);
 	KUNIT_EXPECT_NOT_NULL(test, inside.ops);
 	KUNIT_EXPECT_NOT_NULL(test, outside.ops);
 
@@ -118,6 +122,21 @@ static void ttm_move_job_is_told_from_other_fences(struct kunit *test)
 	KUNIT_EXPECT_NULL(test,
 			  ttm_move_job_from_fence(&mvt_fence_create(fx)->base));
 	dma_fence_put(fence);
+}
+
+/* Whoever looks at it under RCU may do so while the last reference goes. */
+static void ttm_move_job_fence_outlives_its_last_reference(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct dma_fence *fence = ttm_move_job_arm(mvt_job_create(fx)), *dead;
+
+	mvt_settle(fx);
+	rcu_read_lock();
+	dma_fence_put(fence);
+	/* KASAN sees to it that there still is something to look at. */
+	dead = dma_fence_get_rcu(fence);
+	rcu_read_unlock();
+	KUNIT_EXPECT_NULL(test, dead);
 }
 
 static void ttm_move_job_refused_without_memory(struct kunit *test)
@@ -323,14 +342,6 @@ static void ttm_move_job_failsafe_asks_the_driver(struct kunit *test)
 	mvt_expect_guarded(fx, param);
 }
 
-static DECLARE_COMPLETION(mvt_may_copy);
-
-static int mvt_begin_waits(struct ttm_move_job *job)
-{
-	wait_for_completion(&mvt_may_copy);
-	return 0;
-}
-
 /* All the CPUs that copies may have are taken: nothing to do is done all the same. */
 static void ttm_move_job_failsafe_passes_copies(struct kunit *test)
 {
@@ -338,11 +349,11 @@ static void ttm_move_job_failsafe_passes_copies(struct kunit *test)
 	struct mvt_fence *guard = mvt_fence_create(fx);
 	struct ttm_move_job *copy = mvt_copy_create(fx);
 	struct ttm_move_job *failsafe = ttm_move_job_create(&fx->mdev, NULL);
+	DECLARE_COMPLETION_ONSTACK(gate);
 	struct dma_fence *first, *second;
 
 	KUNIT_ASSERT_NOT_NULL(test, failsafe);
-	reinit_completion(&mvt_may_copy);
-	fx->ops.begin = mvt_begin_waits;
+	fx->hooks.begin_gate = &gate;
 	workqueue_set_max_active(fx->mdev.wq, 1);
 	first = ttm_move_job_arm(copy);
 	ttm_move_job_set_refuse(failsafe, MVT_BYTES);
@@ -351,7 +362,7 @@ static void ttm_move_job_failsafe_passes_copies(struct kunit *test)
 	mvt_fence_signal(guard);
 	mvt_wait(fx, second);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(first));
-	complete_all(&mvt_may_copy);
+	complete_all(&gate);
 	mvt_expect_done(fx, first, 1);
 	mvt_expect_done(fx, second, 1);
 }
@@ -583,6 +594,7 @@ static struct kunit_case ttm_move_job_cases[] = {
 	KUNIT_CASE(ttm_move_job_takes_over_its_memory),
 	KUNIT_CASE(ttm_move_job_refused_without_memory),
 	KUNIT_CASE(ttm_move_job_is_told_from_other_fences),
+	KUNIT_CASE(ttm_move_job_fence_outlives_its_last_reference),
 	KUNIT_CASE_PARAM(ttm_move_job_failsafe, mvt_guard_gen_params),
 	KUNIT_CASE(ttm_move_job_failsafe_keeps_the_order),
 	KUNIT_CASE_PARAM(ttm_move_job_failsafe_guards_every_part,

@@ -64,6 +64,8 @@ struct mvt_vram {
  * @began: calls of the begin hook
  * @retired: calls of the retired hook that have returned
  * @early: calls of the retired hook before the signal, or in the wrong context
+ * @unseen: calls of the begin hook outside the signalling section, and of the retired
+ *	hook inside of it, by what lockdep knows
  */
 struct mvt_hooks {
 	int prepare_error;
@@ -76,6 +78,7 @@ struct mvt_hooks {
 	atomic_t began;
 	atomic_t retired;
 	atomic_t early;
+	atomic_t unseen;
 };
 
 /**
@@ -196,6 +199,9 @@ u32 mvt_below(struct mvt *fx, u32 limit);
 void mvt_shuffle(struct mvt *fx, unsigned int *order, unsigned int num);
 bool mvt_next_permutation(unsigned int *order, unsigned int num);
 void mvt_check_counts(struct mvt *fx);
+void mvt_allocs_reset(struct mvt *fx);
+bool mvt_is_signalling(void);
+void mvt_give_way(void);
 void mvt_settle(struct mvt *fx);
 void mvt_wait(struct mvt *fx, struct dma_fence *fence);
 struct ttm_move_stats mvt_stats(struct mvt *fx);
@@ -247,6 +253,8 @@ void mvt_vram_dirty(struct mvt *fx);
  * @when_awaited: let @source signal when somebody is interested
  * @source: who signals
  * @neighbour: fence that is signalled when somebody is interested in this one
+ * @awaited: somebody is interested
+ * @signalling: who said so was on the way to a signal, by what lockdep knows
  * @irq: signals @base from an interrupt
  * @timer: signals @base from a timer
  * @hrtimer: signals @base from the interrupt of a timer
@@ -262,6 +270,8 @@ struct mvt_fence {
 	bool when_awaited;
 	enum mvt_source source;
 	struct mvt_fence *neighbour;
+	bool awaited;
+	bool signalling;
 	struct irq_work irq;
 	struct timer_list timer;
 	struct hrtimer hrtimer;
@@ -379,6 +389,7 @@ struct dma_fence *mvt_arm_after(struct mvt *fx, struct dma_fence *dep);
 void mvt_expect_copied(struct mvt *fx);
 void mvt_expect_untouched(struct mvt *fx);
 void mvt_expect_zeroes(struct mvt *fx);
+void mvt_wait_until_begun(struct mvt *fx, unsigned int num);
 void mvt_expect_waiting(struct mvt *fx, struct dma_fence *fence);
 void mvt_expect_done(struct mvt *fx, struct dma_fence *fence, int status);
 

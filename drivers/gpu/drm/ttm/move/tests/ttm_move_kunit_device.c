@@ -111,10 +111,33 @@ static int mvt_prepare(struct ttm_move_job *job)
 	return 0;
 }
 
+/* Whether lockdep takes what the caller does for a part of the way to a signal. */
+bool mvt_is_signalling(void)
+{
+#ifdef CONFIG_LOCKDEP
+	int i;
+
+	for (i = 0; i < current->lockdep_depth; i++)
+		if (!strcmp(current->held_locks[i].instance->name,
+			    "dma_fence_map"))
+			return true;
+#endif
+	return false;
+}
+
+/* Lockdep forgets everything with its first report. */
+static bool mvt_is_seen(bool signalling)
+{
+	return !IS_ENABLED(CONFIG_LOCKDEP) || !debug_locks ||
+	       mvt_is_signalling() == signalling;
+}
+
 static int mvt_begin(struct ttm_move_job *job)
 {
 	struct mvt_hooks *hooks = &((struct mvt *)job->mdev->priv)->hooks;
 
+	if (!mvt_is_seen(true))
+		atomic_inc(&hooks->unseen);
 	atomic_inc(&hooks->began);
 	if (hooks->begin_gate)
 		wait_for_completion(hooks->begin_gate);
@@ -135,7 +158,7 @@ static void mvt_nop_work(struct work_struct *work)
 }
 
 /* Lets everybody run who is able to. */
-static void mvt_give_way(void)
+void mvt_give_way(void)
 {
 	struct work_struct work;
 	unsigned int i;
@@ -156,6 +179,8 @@ static void mvt_retired(struct ttm_move_job *job)
 	might_alloc(GFP_KERNEL);
 	if (!in_task() || !mvt_job_is_over(job))
 		atomic_inc(&hooks->early);
+	if (!mvt_is_seen(false))
+		atomic_inc(&hooks->unseen);
 	if (hooks->slow_retired)
 		mvt_give_way();
 	if (hooks->retired_gate)
@@ -370,6 +395,7 @@ static void mvt_check_hooks(struct mvt *fx)
 	KUNIT_EXPECT_EQ(fx->test, atomic_read(&hooks->retired),
 			atomic_read(&hooks->prepared));
 	KUNIT_EXPECT_EQ(fx->test, atomic_read(&hooks->early), 0);
+	KUNIT_EXPECT_EQ(fx->test, atomic_read(&hooks->unseen), 0);
 }
 
 /* Whoever was made, or got memory, is gone and has given it back. */

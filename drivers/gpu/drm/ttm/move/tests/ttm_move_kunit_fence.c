@@ -92,6 +92,8 @@ static bool mvt_fence_enable_signaling(struct dma_fence *base)
 {
 	struct mvt_fence *fence = container_of(base, struct mvt_fence, base);
 
+	fence->awaited = true;
+	fence->signalling = mvt_is_signalling();
 	if (!fence->when_awaited)
 		return true;
 	if (fence->source == MVT_AT_ONCE) {

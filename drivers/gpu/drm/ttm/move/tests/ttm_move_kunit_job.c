@@ -2,6 +2,8 @@
 /*
  * Jobs between two places in video memory, and what became of the destination.
  */
+#include <linux/iopoll.h>
+
 #include "ttm_move_kunit.h"
 
 void *mvt_page(struct mvt *fx, unsigned int page)
@@ -98,6 +100,21 @@ void mvt_expect_untouched(struct mvt *fx)
 void mvt_expect_zeroes(struct mvt *fx)
 {
 	mvt_expect_full_of(fx, 0);
+}
+
+static bool mvt_have_begun(struct mvt *fx, unsigned int num)
+{
+	return atomic_read(&fx->hooks.began) >= num;
+}
+
+/* Returns when so many copies have been begun since the test did. */
+void mvt_wait_until_begun(struct mvt *fx, unsigned int num)
+{
+	bool begun;
+
+	KUNIT_EXPECT_EQ(fx->test,
+			read_poll_timeout(mvt_have_begun, begun, begun, 1000,
+					  10 * USEC_PER_SEC, false, fx, num), 0);
 }
 
 /* Given all the chances there are, the job has not begun. */

@@ -179,6 +179,70 @@ static void ttm_move_timeline_holds_back_a_finished_job(struct kunit *test)
 	mvt_line_put(line);
 }
 
+/* What still copies is not done, though somebody behind it is. */
+static void ttm_move_timeline_waits_for_a_copy(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_move_timeline *timeline = fx->mdev.evictions[TTM_PL_VRAM];
+	struct ttm_move_job *copy = ttm_move_job_create(&fx->mdev, timeline);
+	struct ttm_move_job *behind = ttm_move_job_create(&fx->mdev, timeline);
+	DECLARE_COMPLETION_ONSTACK(gate);
+	struct dma_fence *first, *second;
+
+	KUNIT_ASSERT_NOT_NULL(test, copy);
+	KUNIT_ASSERT_NOT_NULL(test, behind);
+	fx->hooks.begin_gate = &gate;
+	mvt_job_set_clear(fx, copy);
+	first = ttm_move_job_arm(copy);
+	mvt_wait_until_begun(fx, 1);
+	second = ttm_move_job_arm(behind);
+	flush_workqueue(fx->mdev.pass_wq);
+	KUNIT_EXPECT_EQ(test, behind->state, TTM_MOVE_DONE);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(first));
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(second));
+
+	complete_all(&gate);
+	mvt_expect_done(fx, first, 1);
+	mvt_expect_done(fx, second, 1);
+}
+
+/* An interrupt that wants to know when a fence signals. */
+struct mvt_look {
+	struct irq_work irq;
+	struct dma_fence *fence;
+	struct dma_fence_cb cb;
+	bool called;
+};
+
+static void mvt_look_cb(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	container_of(cb, struct mvt_look, cb)->called = true;
+}
+
+static void mvt_look_work(struct irq_work *work)
+{
+	struct mvt_look *look = container_of(work, struct mvt_look, irq);
+
+	dma_fence_add_callback(look->fence, &look->cb, mvt_look_cb);
+}
+
+/* The fences' lock is safe from interrupts; lockdep looks, and the fixture's exit. */
+static void ttm_move_timeline_is_looked_at_from_interrupt(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_line *line = mvt_line_create(fx, 2);
+	struct mvt_look look = { .fence = line->fences[1] };
+
+	look.irq = IRQ_WORK_INIT_HARD(mvt_look_work);
+	irq_work_queue(&look.irq);
+	irq_work_sync(&look.irq);
+	KUNIT_EXPECT_FALSE(test, look.called);
+	mvt_line_finish(line, 0);
+	mvt_line_finish(line, 1);
+	KUNIT_EXPECT_TRUE(test, look.called);
+	mvt_line_put(line);
+}
+
 static void ttm_move_timelines_are_independent(struct kunit *test)
 {
 	struct mvt *fx = test->priv;
@@ -263,6 +327,8 @@ static struct kunit_case ttm_move_timeline_cases[] = {
 	KUNIT_CASE(ttm_move_timeline_signals_in_order_random),
 	KUNIT_CASE(ttm_move_timeline_signals_in_order_at_once),
 	KUNIT_CASE(ttm_move_timeline_holds_back_a_finished_job),
+	KUNIT_CASE(ttm_move_timeline_waits_for_a_copy),
+	KUNIT_CASE(ttm_move_timeline_is_looked_at_from_interrupt),
 	KUNIT_CASE(ttm_move_timelines_are_independent),
 	KUNIT_CASE(ttm_move_timeline_is_optional),
 	KUNIT_CASE(ttm_move_timeline_numbers_its_fences),
