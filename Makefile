@@ -47,6 +47,9 @@ stress: ## move, evict, kill and fail for five minutes (scripts/stress --help)
 model: ## search all interleavings of the model of a job's life (scripts/model --help)
 	@scripts/model $(MAKEOVERRIDES)
 
+mutants: ## plant faults into the worker, and see whether the tests notice
+	@scripts/mutants $(MAKEOVERRIDES)
+
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
 
@@ -59,4 +62,4 @@ clean: ## remove everything that was built or reported, but not the downloads
 help: ## show this
 	@sed -n 's/^\([a-z0-9-]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree stress model htmldocs readme clean help
+.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree stress model mutants htmldocs readme clean help

@@ -37,13 +37,13 @@ uml_build()
 }
 
 # uml_choose_memory FOLDER: UML keeps its memory in a file, and dies of a signal where
-# that has no room
+# that has no room: where /dev/shm has none, let it be in FOLDER
 uml_choose_memory()
 {
 	local free
 
 	free=$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)
-	[ "${free:-0}" -gt $((UML_MEMORY_MB * 1024)) ] || export TMPDIR=$1/uml
+	[ "${free:-0}" -gt $((UML_MEMORY_MB * 1024)) ] || export TMPDIR=$1
 }
 
 # uml_boot FOLDER LOG SECONDS ARGUMENT...: run the tests that the kernel's ARGUMENTs
