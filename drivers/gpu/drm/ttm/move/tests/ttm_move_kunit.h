@@ -199,7 +199,6 @@ u32 mvt_below(struct mvt *fx, u32 limit);
 void mvt_shuffle(struct mvt *fx, unsigned int *order, unsigned int num);
 bool mvt_next_permutation(unsigned int *order, unsigned int num);
 void mvt_check_counts(struct mvt *fx);
-void mvt_allocs_reset(struct mvt *fx);
 bool mvt_is_signalling(void);
 void mvt_give_way(void);
 void mvt_settle(struct mvt *fx);
