@@ -21,6 +21,8 @@ from typing import Dict, Iterable, List, NamedTuple
 
 HEAD = re.compile(r"status (\d+), from ([\d.]+) to ([\d.]+)$")
 VERDICT = re.compile(r"Subtest \S+: [A-Z]+ \(")
+# What IGT says of a limit, after all else.
+LIMIT = re.compile(r"^Timed out: .*", re.MULTILINE)
 # An assertion that says all in its message.
 CHECK = "Failed assertion: condition "
 
@@ -63,12 +65,15 @@ def own_words(lines: List[str]) -> List[str]:
     return said
 
 
-def reason_of(result: str, said: List[str]) -> str:
-    """Why a subtest did not pass: the assertion and what follows it, or the last that was
-    said."""
+def reason_of(result: str, said: List[str], output: str) -> str:
+    """Why a subtest did not pass: the assertion and what follows it, or the limit that it
+    met, or the last that was said."""
     for number, text in enumerate(said):
         if text.startswith("Failed assertion: "):
             return " ".join(said[number:number + 2]).replace(CHECK, "")
+    limit = LIMIT.search(output)
+    if limit:
+        return limit[0]
     return said[-1] if said else f"{result}, without a word"
 
 
@@ -83,7 +88,7 @@ def subtest_of(file: Path) -> Subtest:
     if result == "pass" and f"Subtest {file.name}: SUCCESS" not in said:
         result = "fail"
     words = own_words(said.splitlines())
-    why = "" if result == "pass" else reason_of(result, words)
+    why = "" if result == "pass" else reason_of(result, words, said)
     return Subtest(file.parent.name, file.name, result, float(match[3]) - float(match[2]),
                    why, said, words)
 

@@ -37,6 +37,18 @@ Subtest chain: FAIL (1.131s)
 """
 
 
+LATE = """status 98, from 1.00 to 301.00
+IGT-Version: 1.27.1-NO-GIT (x86_64) (Linux: 6.12.0 x86_64)
+Starting subtest: swap
+Subtest swap failed.
+**** DEBUG ****
+(vttm_async_move:538) igt_core-INFO: Timed out: the end of the subtest
+****  END  ****
+Timed out: the end of the subtest
+Subtest swap: FAIL (300.131s)
+"""
+
+
 class Results(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -64,6 +76,10 @@ class Results(unittest.TestCase):
         one = self.subtest("chain", FAILED)
         self.assertEqual((one.result, one.reason),
                          ("fail", "Failed assertion: now >= last 3 points, and later 2"))
+
+    def test_a_limit_is_a_reason(self):
+        one = self.subtest("swap", LATE)
+        self.assertEqual((one.result, one.reason), ("fail", "Timed out: the end of the subtest"))
 
     def test_what_was_cut_off_is_no_pass(self):
         self.assertEqual(self.subtest("basic", "").result, "incomplete")
