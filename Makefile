@@ -11,7 +11,7 @@ run: ## walk buffers through video memory on an unmodified kernel (scripts/run -
 check: ## run every test and count the results (scripts/check --help)
 	@scripts/check $(MAKEOVERRIDES)
 
-check-all: ## make check, all tests in IGT's form, and all once more with KASAN
+check-all: ## make check, and all that takes long (scripts/check --help)
 	@scripts/check --all $(MAKEOVERRIDES)
 
 modules: ## build ttm_move.ko and vttm.ko against the distribution's headers
