@@ -232,12 +232,12 @@ static pid_t find_kswapd(void)
 	return pid;
 }
 
-static volatile sig_atomic_t told_to_end;
+static bool told_to_end;
 
 static void end_soon(int signal)
 {
 	(void)signal;
-	told_to_end = 1;
+	__atomic_store_n(&told_to_end, true, __ATOMIC_RELAXED);
 }
 
 /* Until it is told to end, and has read what is left: then there is nothing to wait for. */
@@ -254,7 +254,7 @@ static void be_reader(void *argument)
 	r.dropper = &shared->dropper;
 	r.kswapd = find_kswapd();
 	for (bool last = false; !last;) {
-		last = told_to_end;
+		last = __atomic_load_n(&told_to_end, __ATOMIC_RELAXED);
 		read_on(&r, pipe);
 		clearerr(pipe);
 		if (!last)

@@ -355,13 +355,13 @@ static void do_move(struct worker *w, struct object *o)
  * Behind a fence that does not signal until its owner says so, or dies. Where the move
  * finds no job the call itself waits for it, so that a signal's handler has to say so.
  */
-static volatile sig_atomic_t held_by;	/* vgem's file, with the fence; or -1 */
+static int held_by;			/* vgem's file, with the fence; or -1 */
 
 static void let_go(int signal)
 {
 	(void)signal;
 	close(held_by);
-	held_by = -1;
+	__atomic_store_n(&held_by, -1, __ATOMIC_RELEASE);
 }
 
 static void let_go_in(unsigned int ms)
@@ -385,7 +385,7 @@ static void do_hold(struct worker *w, struct object *o)
 	if (move(w, o, &how))
 		count(w, COUNT_HELD, 1);
 	drmSyncobjDestroy(w->fd, how.in_syncobj);
-	while (held_by >= 0)
+	while (__atomic_load_n(&held_by, __ATOMIC_ACQUIRE) >= 0)
 		sleep_ms(1);
 }
 
