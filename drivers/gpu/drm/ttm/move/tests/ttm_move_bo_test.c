@@ -123,6 +123,20 @@ static void ttm_move_bo_fresh_vram_reads_zeroes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).cleared_bytes, mbo->base.base.size);
 }
 
+/* Whoever wants to read it knows that it is not cleared yet. */
+static void ttm_move_bo_fresh_vram_is_awaited(struct kunit *test)
+{
+	DECLARE_COMPLETION_ONSTACK(gate);
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo;
+
+	fx->hooks.begin_gate = &gate;
+	mbo = mvt_bo_create(fx, MVT_BO_PAGES, ttm_bo_type_device, TTM_PL_VRAM);
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(mbo));
+	complete_all(&gate);
+	mvt_bo_verify(fx, mbo);
+}
+
 static void ttm_move_bo_untouched_object_reads_zeroes(struct kunit *test)
 {
 	struct mvt *fx = test->priv;
@@ -297,6 +311,29 @@ static void ttm_move_bo_evictions_do_not_wait_for_moves(struct kunit *test)
 	new = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_SYSTEM);
 	mvt_bo_add_fence(fx, moving, late);
 	mvt_bo_move(fx, moving, TTM_PL_VRAM);
+	mvt_bo_move(fx, new, TTM_PL_VRAM);
+	mvt_expect_in(fx, old, TTM_PL_SYSTEM);
+
+	mvt_bo_verify(fx, old);
+	mvt_bo_verify(fx, new);
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(moving));
+
+	mvt_fence_signal(late);
+	mvt_bo_verify(fx, moving);
+}
+
+/* The same of a move out of video memory, which evicts nothing either. */
+static void ttm_move_bo_evictions_do_not_wait_for_moves_out(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *late = mvt_fence_create(fx);
+	struct mvt_bo *moving, *old, *new;
+
+	moving = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_VRAM);
+	old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_VRAM);
+	new = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_SYSTEM);
+	mvt_bo_add_fence(fx, moving, late);
+	mvt_bo_move(fx, moving, TTM_PL_SYSTEM);
 	mvt_bo_move(fx, new, TTM_PL_VRAM);
 	mvt_expect_in(fx, old, TTM_PL_SYSTEM);
 
@@ -878,9 +915,20 @@ static int mvt_io_mem_reserve_bus(struct ttm_device *bdev,
 	return 0;
 }
 
+static const struct mvt_memory {
+	const char *name;
+	bool none;
+} mvt_memories[] = {
+	{ "for jobs" },
+	{ "for no job", true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mvt_memory, mvt_memories, name);
+
 /* More often than there is room for mappings: each has to be given back. */
 static void ttm_move_bo_maps_for_the_job_alone(struct kunit *test)
 {
+	const struct mvt_memory *param = test->param_value;
 	struct mvt *fx = test->priv;
 	struct mvt_bo *mbo;
 	unsigned int i;
@@ -890,6 +938,7 @@ static void ttm_move_bo_maps_for_the_job_alone(struct kunit *test)
 
 	fx->ops.init_mem = NULL;
 	fx->funcs.io_mem_reserve = mvt_io_mem_reserve_bus;
+	fx->allocs.fail_all = param->none;
 	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
 	for (i = 0; i < 100; i++) {
 		mvt_bo_move(fx, mbo, TTM_PL_VRAM);
@@ -897,7 +946,7 @@ static void ttm_move_bo_maps_for_the_job_alone(struct kunit *test)
 		mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
 		mvt_bo_verify(fx, mbo);
 	}
-	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, 0);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, param->none ? 200 : 0);
 }
 
 /* Only the bus address of what is in the lower half can be had. */
@@ -931,7 +980,7 @@ static void ttm_move_bo_unreachable_source_maps_nothing(struct kunit *test)
 	fx->ops.init_mem = NULL;
 	fx->funcs.io_mem_reserve = mvt_io_mem_reserve_half;
 	ttm_bo_reserve(&high->base, false, false, NULL);
-	for (i = 0; i < 100; i++)
+	for (i = 0; i < 200; i++)
 		KUNIT_EXPECT_EQ(test, -EIO,
 				mvt_move_by_hand(fx, high, false, &anywhere));
 	ttm_bo_unreserve(&high->base);
@@ -1005,6 +1054,7 @@ static struct kunit_case ttm_move_bo_cases[] = {
 	KUNIT_CASE_PARAM(ttm_move_bo_every_way, mvt_layout_gen_params),
 	KUNIT_CASE_PARAM(ttm_move_bo_evicts_every_layout, mvt_layout_gen_params),
 	KUNIT_CASE(ttm_move_bo_fresh_vram_reads_zeroes),
+	KUNIT_CASE(ttm_move_bo_fresh_vram_is_awaited),
 	KUNIT_CASE(ttm_move_bo_untouched_object_reads_zeroes),
 	KUNIT_CASE(ttm_move_bo_purged_object_reads_zeroes),
 	KUNIT_CASE(ttm_move_bo_kernel_object_is_not_cleared),
@@ -1016,6 +1066,7 @@ static struct kunit_case ttm_move_bo_cases[] = {
 	KUNIT_CASE(ttm_move_bo_new_owner_waits_for_older_eviction),
 	KUNIT_CASE(ttm_move_bo_new_owner_waits_for_newer_eviction),
 	KUNIT_CASE(ttm_move_bo_evictions_do_not_wait_for_moves),
+	KUNIT_CASE(ttm_move_bo_evictions_do_not_wait_for_moves_out),
 	KUNIT_CASE(ttm_move_bo_evictions_share_one_context),
 	KUNIT_CASE(ttm_move_bo_moves_use_the_drivers_timeline),
 	KUNIT_CASE_PARAM(ttm_move_bo_evicted_while_moving_in,
@@ -1041,7 +1092,8 @@ static struct kunit_case ttm_move_bo_cases[] = {
 	KUNIT_CASE(ttm_move_bo_rejects_memory_without_mapping),
 	KUNIT_CASE(ttm_move_bo_rejects_memory_with_borrowed_mapping),
 	KUNIT_CASE(ttm_move_bo_rejects_memory_outside_aperture),
-	KUNIT_CASE(ttm_move_bo_maps_for_the_job_alone),
+	KUNIT_CASE_PARAM(ttm_move_bo_maps_for_the_job_alone,
+			 mvt_memory_gen_params),
 	KUNIT_CASE(ttm_move_bo_unreachable_source_maps_nothing),
 	KUNIT_CASE(ttm_move_bo_rejects_pages_of_importers),
 	KUNIT_CASE_PARAM(ttm_move_bo_forbidden_eviction_leaves_zeroes,

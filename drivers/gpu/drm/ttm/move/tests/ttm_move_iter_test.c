@@ -557,6 +557,19 @@ static void ttm_move_iter_stays_in_its_list(struct kunit *test)
 	mvt_area_put(fx, area);
 }
 
+static void ttm_move_iter_stays_in_its_blocks(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_area *area = mvt_area_alloc(fx);
+
+	mvt_area_init_blocks(fx, area, 0, false);
+	ttm_move_mem_init_buddy(&area->mem, &fx->aperture, &fx->vram.mm,
+				&area->blocks, area->bytes + PAGE_SIZE);
+	mvt_expect_unreachable(fx, &area->mem, area->bytes, 1);
+	mvt_expect_no_job(fx, &area->mem);
+	mvt_area_put(fx, area);
+}
+
 /* Mapping for DMA has joined entries, and left those behind them without a length. */
 static void ttm_move_iter_stays_in_what_is_mapped(struct kunit *test)
 {
@@ -967,6 +980,7 @@ static struct kunit_case ttm_move_iter_cases[] = {
 			 mvt_kind_gen_params),
 	KUNIT_CASE(ttm_move_iter_stays_in_the_aperture),
 	KUNIT_CASE(ttm_move_iter_stays_in_its_list),
+	KUNIT_CASE(ttm_move_iter_stays_in_its_blocks),
 	KUNIT_CASE(ttm_move_iter_stays_in_what_is_mapped),
 	KUNIT_CASE(ttm_move_iter_misses_a_page),
 	KUNIT_CASE(ttm_move_snapshot_allocates_for_long_lists_only),

@@ -6,6 +6,7 @@
 #include <linux/cpumask.h>
 #include <linux/io.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
 
 #include "ttm_move_kunit.h"
 
@@ -88,6 +89,61 @@ static void ttm_move_section_ends_before_release(struct kunit *test)
 	mvt_expect_done(fx, ttm_move_job_arm(job), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fx->hooks.retired), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fx->hooks.unseen), 0);
+}
+
+/* A fence that nobody but the job has a reference to in the end. */
+struct mvt_mortal {
+	struct dma_fence base;
+	spinlock_t lock; /* base */
+	struct mvt_witness *witness;
+};
+
+static const char *mvt_mortal_name(struct dma_fence *fence)
+{
+	return "ttm_move_kunit";
+}
+
+static void mvt_mortal_release(struct dma_fence *fence)
+{
+	struct mvt_mortal *mortal = container_of(fence, struct mvt_mortal, base);
+
+	mortal->witness->called = true;
+	mortal->witness->signalling = mvt_is_signalling();
+	dma_fence_free(fence);
+}
+
+static const struct dma_fence_ops mvt_mortal_ops = {
+	.get_driver_name = mvt_mortal_name,
+	.get_timeline_name = mvt_mortal_name,
+	.release = mvt_mortal_release,
+};
+
+static struct dma_fence *mvt_mortal_create(struct mvt *fx,
+					   struct mvt_witness *witness)
+{
+	struct mvt_mortal *mortal = kzalloc(sizeof(*mortal), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(fx->test, mortal);
+	mortal->witness = witness;
+	spin_lock_init(&mortal->lock);
+	dma_fence_init(&mortal->base, &mvt_mortal_ops, &mortal->lock,
+		       dma_fence_context_alloc(1), 1);
+	return &mortal->base;
+}
+
+/* What somebody does when the last reference to a dependency goes may allocate. */
+static void ttm_move_section_ends_before_dependencies_go(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_witness witness = {};
+	struct dma_fence *dep = mvt_mortal_create(fx, &witness);
+	struct dma_fence *fence = mvt_arm_after(fx, dep);
+
+	dma_fence_signal(dep);
+	dma_fence_put(dep);
+	mvt_expect_done(fx, fence, 1);
+	KUNIT_EXPECT_TRUE(test, witness.called);
+	KUNIT_EXPECT_FALSE(test, witness.signalling);
 }
 
 /* The kernel warns where reclaim waits for a queue that has no rescuer. */
@@ -234,6 +290,7 @@ static struct kunit_case ttm_move_section_cases[] = {
 	KUNIT_CASE(ttm_move_section_covers_copy),
 	KUNIT_CASE(ttm_move_section_covers_signal),
 	KUNIT_CASE(ttm_move_section_ends_before_release),
+	KUNIT_CASE(ttm_move_section_ends_before_dependencies_go),
 	KUNIT_CASE(ttm_move_section_needs_no_memory),
 	KUNIT_CASE(ttm_move_copies_leave_a_cpu),
 	KUNIT_CASE(ttm_move_release_holds_up_nobody),
