@@ -28,7 +28,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Set
 
 import plant
 from judge import Cases, Judge, Verdict
@@ -79,6 +79,17 @@ def say(text: str) -> None:
     print(f"==> {text}", file=sys.stderr, flush=True)
 
 
+# Kernels that run, each in a session of its own: they do not end with this program.
+running: "Set[subprocess.Popen[bytes]]" = set()
+
+
+def stop(number: int, _: object) -> None:
+    """Somebody ends this program: end what it has started."""
+    for process in list(running):
+        kill(process)
+    os._exit(128 + number)
+
+
 class Bench:
     """A folder to build in, and a kernel to run what was built."""
 
@@ -126,7 +137,7 @@ class Bench:
 
     def command(self, root: Path) -> List[str]:
         return [str(self.options.kernel / "linux"), "mem=512M", "console=tty",
-                "time-travel=inf-cpu", "root=/dev/root", "rootfstype=hostfs",
+                "time-travel", "root=/dev/root", "rootfstype=hostfs",
                 f"rootflags={root}", "ro", "init=/init", "panic=-1", "panic_on_oops=1",
                 "printk.devkmsg=on", "kunit.filter_glob=ttm_move*",
                 f"SEED={self.options.seed}", "MODULES="]
@@ -137,6 +148,7 @@ class Bench:
             self.command(self.root()), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True)
         resource.prlimit(process.pid, resource.RLIMIT_CPU, (cpu, cpu + 5))
+        running.add(process)
         alarm = threading.Timer(clock, kill, [process])
         alarm.start()
         started = time.monotonic()
@@ -153,6 +165,7 @@ class Bench:
             kill(process)
         late |= process.wait() in (-signal.SIGXCPU, 128 + signal.SIGXCPU)
         kill(process)
+        running.discard(process)
         return judge.end_of_console(late)
 
     def keep(self, name: str) -> None:
@@ -344,6 +357,8 @@ def main(arguments: List[str]) -> int:
     except (ValueError, KeyError):
         print((__doc__ or "").strip(), file=sys.stderr)
         return 2
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
         run(options)
     except (Failure, plant.MutantError) as error:
