@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 """What spin's verifier said of the model, against what it should have said.
 
-usage: model.py report OUT BUGS UNBROKEN [NAME]...
+usage: model.py report OUT BUGS NAME...
        model.py rows OUT ROWS
 
 report reads BUGS, the list of bugs that can be planted and who has to find each of them,
-and OUT/NAME/pan.log and OUT/NAME/times for UNBROKEN, the search of the model as it is,
-and for each bug named. Prints a table and writes OUT/report.json. Exit status 1 where
-anything is not as expected.
+and OUT/NAME/pan.log and OUT/NAME/times for each NAME: a bug, or a search of the model as
+it is, the first of which counts the states. Prints a table and writes OUT/report.json.
+Exit status 1 where anything is not as expected.
 
 rows turns OUT/report.json into rows of a check: each search is printed, and appended to
 the file ROWS. Exit status 0 where there was a report, whatever the rows say.
@@ -21,11 +21,14 @@ import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
-DEADLOCK = "deadlock"
-EVERYTHING = "every property"
+DEADLOCK, LIVELOCK = "deadlock", "livelock"
+
+# Searches of the model as it is, and what they look for.
+UNBROKEN = {"unbroken": "every property", "unbroken-loops": "every execution ends"}
 
 VIOLATED = re.compile(r"^pan:\d+: assertion violated (\w+) ", re.M)
 END_STATE = re.compile(r"^pan:\d+: invalid end state ", re.M)
+LOOP = re.compile(r"^pan:\d+: non-progress cycle ", re.M)
 # What ends or thins out a search, or says that part of it was not as asked for.
 INCOMPLETE = re.compile(r"^(.*(?:max search depth too small|reached -DMEMLIM|out of memory"
                         r"|Search not completed|Bit statespace|hash-?compact).*)$", re.M | re.I)
@@ -61,6 +64,8 @@ def finder_of(said: str) -> str:
     """Which property does not hold; nothing where all do."""
     if match := VIOLATED.search(said):
         return match[1]
+    if LOOP.search(said):
+        return LIVELOCK
     return DEADLOCK if END_STATE.search(said) else ""
 
 
@@ -84,7 +89,7 @@ def unreached(said: str) -> str:
 def problem_of_unbroken(said: str) -> str:
     """What forbids to say that the model holds; nothing where it does."""
     if found := finder_of(said):
-        return f"{found} does not hold"
+        return f"there is a {found}" if found in (DEADLOCK, LIVELOCK) else f"{found} does not hold"
     if match := INCOMPLETE.search(said):
         return match[1].strip()
     if number(said, "errors") or number(said, "states") < 1:
@@ -108,7 +113,7 @@ def search_of(out: Path, name: str, expected: Optional[str]) -> Search:
     start, end = map(float, (out / name / "times").read_text().split())
     memory = MEMORY.search(said)
     problem = problem_of_bug(said, expected) if expected else problem_of_unbroken(said)
-    return Search(name, expected or EVERYTHING, finder_of(said), number(said, "states"),
+    return Search(name, expected or UNBROKEN[name], finder_of(said), number(said, "states"),
                   number(said, "transitions"), number(said, "depth"),
                   float(memory[1]) if memory else 0.0, round(end - start, 3), problem)
 
@@ -127,7 +132,7 @@ def table(searches: List[Search]) -> str:
     """The report for people."""
     lines = [f"{'variant':20} {'property':30} {'result':9} {'states':>10} {'seconds':>8}"]
     for s in searches:
-        good = "holds" if s.expected == EVERYTHING else "found"
+        good = "holds" if s.name in UNBROKEN else "found"
         lines.append(f"{s.name:20} {s.expected:30} {good if s.passed else 'FAILED':9} "
                      f"{s.states:>10,} {s.seconds:>8.1f}")
         if s.problem:

@@ -50,6 +50,7 @@ State-vector 200 byte, depth reached 400, errors: 1
        70 transitions (= stored+matched)
 """
 
+ENDLESS = VIOLATED.replace("assertion violated fence_is_held", "non-progress cycle")
 STUCK = VIOLATED.replace("assertion violated fence_is_held", "invalid end state")
 
 
@@ -59,7 +60,7 @@ class Verdicts(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.out = Path(folder.name)
 
-    def search(self, said, expected=None, name="one"):
+    def search(self, said, expected=None, name="unbroken"):
         (self.out / name).mkdir()
         (self.out / name / "pan.log").write_text(said)
         (self.out / name / "times").write_text("10.25 12.50\n")
@@ -75,7 +76,11 @@ class Verdicts(unittest.TestCase):
         self.assertIn("fence_is_held does not hold", self.search(VIOLATED).problem)
 
     def test_stuck(self):
-        self.assertIn("deadlock does not hold", self.search(STUCK).problem)
+        self.assertIn("there is a deadlock", self.search(STUCK).problem)
+
+    def test_endless(self):
+        self.assertIn("there is a livelock", self.search(ENDLESS).problem)
+        self.assertTrue(self.search(ENDLESS, "livelock", "POLL").passed)
 
     def test_too_deep(self):
         said = "error: max search depth too small\n" + HOLDS
@@ -158,7 +163,8 @@ class ListOfBugs(unittest.TestCase):
     def test_every_property_has_a_bug(self):
         properties = set(re.findall(r"^bool (\w+) = true;", self.source, re.M))
         checked = set(re.findall(r"CHECK\((\w+),", self.source)) - {"property"}
-        self.assertEqual(properties & checked, set(self.bugs.values()) - {model.DEADLOCK})
+        self.assertEqual(properties & checked,
+                         set(self.bugs.values()) - {model.DEADLOCK, model.LIVELOCK})
 
     def test_names_of_the_model_in_the_code(self):
         steps = set(re.findall(r"^(?:inline|proctype) (\w+)\(", self.source, re.M))

@@ -14,6 +14,7 @@
  * failsafe job that guards GUARD. Job 2 waits for DEP and for job 1, and its release may
  * sleep.
  *
+ * -DEARLY_FLUSH adds a flush at any time, which takes six times as long to search.
  * -DBUG_NAME plants a bug; they are in the file bugs, with the property that finds each.
  */
 
@@ -88,7 +89,7 @@ byte last_signalled[2];
 
 /* struct ttm_move_device. */
 bool device = true;
-byte in_flight;			/* bits: jobs */
+byte armed, in_flight;		/* bits: jobs */
 bool waiting;			/* the flush is asleep */
 bool to_release;		/* release_work is queued */
 byte busy;			/* work items, queued and running */
@@ -236,6 +237,7 @@ inline create(j)		/* ttm_move_job_create(), and what describes the job */
 inline track(j)			/* ttm_move_device_track() */
 {
 	USE_DEVICE();
+	armed = armed | BIT(j);
 	in_flight = in_flight | BIT(j)
 }
 
@@ -627,13 +629,25 @@ proctype holders()
 proctype rcu()
 {
 	do
-	:: atomic { late && rcu_done < rcu_queued && !readers -> users-- }	/* module_put() */
-		atomic { USE_TEXT(); rcu_done++ }
+	:: atomic {
+		late && rcu_done < rcu_queued && !readers ->
+#ifdef BUG_NO_MODULE_REF
+		skip
+#else
+		users--			/* module_put() */
+#endif
+	   }
+	   atomic { USE_TEXT(); rcu_done++ }
 	:: !text -> break
 	od
 }
 
 /* Teardown */
+
+inline take_ticket()		/* ttm_move_device_armed() */
+{
+	ticket = armed
+}
 
 inline flush()			/* ttm_move_device_flush() */
 {
@@ -641,8 +655,12 @@ inline flush()			/* ttm_move_device_flush() */
 	:: atomic {
 		!waiting ->
 		if
-		:: in_flight -> waiting = true
-		:: else -> break
+#ifdef BUG_POLL
+		:: in_flight & ticket -> skip
+#else
+		:: in_flight & ticket -> waiting = true
+#endif
+		:: else -> ticket = 0; break
 		fi
 	   }
 	od
@@ -686,9 +704,13 @@ inline module_exit()		/* ttm_move_module_exit() */
 
 proctype teardown()
 {
-	byte seen, left;
+	byte ticket, seen, left;
 
-	callers == 0;			/* no move can start */
+#ifdef EARLY_FLUSH
+	take_ticket();
+	flush();
+#endif
+	atomic { callers == 0 -> take_ticket() }	/* no move can start */
 	device_fini();
 	users--;			/* the driver goes */
 	module_exit();
