@@ -101,7 +101,7 @@ def build_report(records: Records, findings: List[kernel_log.Finding],
              for mode in MODES}
     report = {
         **facts,
-        "vram_bytes": 0, "buffer_bytes": 0, "job_bytes": 0,
+        "vram_bytes": 0, "buffer_bytes": 0,
         **records.device,
         "verified_bytes": sum(mode["verified_bytes"] for mode in modes.values()),
         "mismatched_bytes": sum(mode["mismatched_bytes"] for mode in modes.values()),
@@ -178,6 +178,12 @@ def first_line(path: str) -> str:
     return "".join(read_lines(path)[:1]).strip()
 
 
+def job_bytes(lines: List[str]) -> int:
+    """What the worker's file in debugfs says of a job's size; 0 where it does not."""
+    sizes = [int(line.split()[1]) for line in lines if line.startswith("job_bytes: ")]
+    return sizes[0] if sizes else 0
+
+
 def write(path: str, text: str) -> None:
     """A whole file."""
     with open(path, "w", encoding="utf-8") as target:
@@ -190,6 +196,7 @@ def make_report(folder: str, accel: str) -> dict:
     records = parse_records(read_lines(os.path.join(share, "walk.jsonl")))
     findings = kernel_log.scan_file(os.path.join(folder, "console.log"))
     facts = {"kernel": first_line(os.path.join(share, "kernel")) or "unknown kernel",
+             "job_bytes": job_bytes(read_lines(os.path.join(share, "ttm_move.txt"))),
              "accel": accel, "cmdline": first_line(os.path.join(share, "cmdline"))}
     finished = first_line(os.path.join(share, "status")) == "0"
     report = build_report(records, findings, facts, finished)

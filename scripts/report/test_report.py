@@ -94,7 +94,7 @@ def move(mode, number, start, blocked, latency, to="vram"):
 
 def made_up_run(verified=768 * MIB, mismatched=0):
     records = [{"type": "device", "vram_bytes": 256 * MIB, "buffer_bytes": 8 * MIB,
-                "job_bytes": 640, "vram": "bar", "manager": "buddy", "seed": 1}]
+                "vram": "bar", "manager": "buddy", "seed": 1}]
     for number in range(80):
         records.append(move("async", number, 10**9 + number * 10**7, 50_000, 6 * 10**7))
         records.append(move("sync", number, 9 * 10**9 + number * 10**7, 9_900_000, 9_900_000))

@@ -53,7 +53,6 @@ extern "C" {
  * struct drm_vttm_info - what the device is (DRM_IOCTL_VTTM_INFO)
  * @vram_bytes: out: size of the video memory
  * @vram_used_bytes: out: how much of it is allocated at this moment
- * @job_bytes: out: size of the one allocation that the worker makes per move
  * @flags: out: VTTM_INFO_VRAM_IS_BAR (video memory is a PCI BAR, otherwise RAM),
  *	VTTM_INFO_VRAM_IS_BUDDY (managed by the buddy allocator, otherwise by the
  *	range manager), VTTM_INFO_SYNC_MOVES (moves are synchronous by default)
@@ -62,7 +61,6 @@ extern "C" {
 struct drm_vttm_info {
 	__u64 vram_bytes;
 	__u64 vram_used_bytes;
-	__u64 job_bytes;
 	__u32 flags;
 	__u32 page_bytes;
 };
@@ -132,7 +130,8 @@ struct drm_vttm_mmap_offset {
  * Returns as soon as the move is queued. The fence signals when the object's
  * bytes are where they belong and @in_syncobj's fence has signalled, also where
  * nothing was to be moved. It carries an error if the copy failed; the object
- * then reads as zeroes. Moves of one object happen in the order of the calls.
+ * then reads as zeroes, and has VTTM_OBJECT_LOST for ever, which is also how to
+ * learn of an eviction that failed. Moves of one object happen in the order of the calls.
  * Objects evicted to make room are moved as the module's parameter "sync" says,
  * whatever @flags say. An object whose move waits for a fence that is not of this
  * device's moves is not evicted until that has signalled.
@@ -143,7 +142,8 @@ struct drm_vttm_mmap_offset {
  * @out_point that is not beyond the last point of @out_syncobj; ENOENT for an
  * unknown syncobj; E2BIG for an object larger than video memory; EBUSY for an
  * object that another device has mapped. With VTTM_MOVE_WAIT, EIO if the copy
- * failed, and EINTR while the move goes on.
+ * failed, or that of an earlier call with VTTM_MOVE_WAIT which ended with EINTR; and
+ * EINTR while the move goes on.
  */
 struct drm_vttm_move {
 	__u32 handle;
@@ -175,6 +175,7 @@ struct drm_vttm_wait {
 #define VTTM_OBJECT_BUSY		(1u << 0)
 #define VTTM_OBJECT_IMPORTED		(1u << 1)
 #define VTTM_OBJECT_PINNED		(1u << 2)
+#define VTTM_OBJECT_LOST		(1u << 3)
 
 /**
  * struct drm_vttm_object_info - state of an object (DRM_IOCTL_VTTM_OBJECT_INFO)
@@ -184,7 +185,8 @@ struct drm_vttm_wait {
  * @placements: out: what the object was created for
  * @placement: out: where it is, or is on its way to: one VTTM_PLACE_*
  * @flags: out: VTTM_OBJECT_BUSY (a move is in flight), VTTM_OBJECT_IMPORTED,
- *	VTTM_OBJECT_PINNED (another device has it mapped)
+ *	VTTM_OBJECT_PINNED (another device has it mapped), VTTM_OBJECT_LOST (a copy of
+ *	it has failed since it was created)
  * @runs: out: how many contiguous pieces of video memory hold the object, 0 in
  *	system memory
  */

@@ -55,6 +55,26 @@ static void fail_waited_for(void)
 	igt_assert(!buffer_count_nonzero(&b));
 }
 
+/* Who is interrupted, and asks again, learns of it all the same, once. */
+static void fail_interrupted(void)
+{
+	int fd = client();
+	struct buffer b = buffer_create_filled(fd, MIB, VTTM_PLACE_MASK);
+	struct gate gate;
+	struct drm_vttm_move move = {
+		.handle = b.handle, .placement = VTTM_PLACE_VRAM,
+		.flags = VTTM_MOVE_ASYNC | VTTM_MOVE_WAIT,
+		.in_syncobj = gate_create(&gate, fd),
+	};
+
+	fault_set("fail_moves", 1);
+	expect(call_once(fd, DRM_IOCTL_VTTM_MOVE, &move), -EINTR, "an interrupted move");
+	gate_open(&gate);
+	buffer_wait(&b);
+	expect(try_ioctl(fd, DRM_IOCTL_VTTM_MOVE, &move), -EIO, "the same move again");
+	expect(try_ioctl(fd, DRM_IOCTL_VTTM_MOVE, &move), 0, "and once more");
+}
+
 /* Who waits for a move that fails moves all the same, and keeps its bytes. */
 static void fail_before(void)
 {
@@ -91,9 +111,12 @@ static void fail_evict(void)
 	buffer_move(&b[PARTS], VTTM_PLACE_VRAM, VTTM_MOVE_WAIT);
 	buffer_verify(&b[PARTS], "who evicted another");
 	for (int i = 0; i < PARTS; i++) {
-		if (buffer_is_whole(&b[i]))
+		if (buffer_is_whole(&b[i])) {
+			igt_assert(!(buffer_info(&b[i]).flags & VTTM_OBJECT_LOST));
 			continue;
+		}
 		igt_assert_f(!buffer_count_nonzero(&b[i]), "object %d is neither\n", i);
+		igt_assert(buffer_info(&b[i]).flags & VTTM_OBJECT_LOST);
 		lost++;
 	}
 	igt_assert_f(lost == 1, "%d objects were lost\n", lost);
@@ -178,6 +201,8 @@ const struct subtest error_subtests[] = {
 	{ "fault-move-out", "A failed copy out of VRAM: error on the sync_file, zeroes.",
 	  fail_out },
 	{ "fault-move-wait", "A failed copy that the call waits for.", fail_waited_for },
+	{ "fault-move-interrupted", "A failed copy whose waiter was interrupted, and asks again.",
+	  fail_interrupted },
 	{ "fault-move-before", "A move behind one that fails keeps its bytes.", fail_before },
 	{ "fault-evict", "A failed eviction loses one object only.", fail_evict },
 	{ "fault-random", "Failures at random: each object is whole, or zeroes.",

@@ -81,6 +81,8 @@ extern uint64_t seed;
 
 /* 0 or a negative errno. */
 int try_ioctl(int fd, unsigned long request, void *argument);
+/* The same amid signals, and not begun again when one interrupts it. */
+int call_once(int fd, unsigned long request, void *argument);
 /* Name of a negative errno, or "success". */
 const char *error_name(int error);
 /* Fails the test, naming @what, unless @result is @wanted; both 0 or a negative errno. */

@@ -267,43 +267,6 @@ static void test_wait_until(void)
 
 /* Signals */
 
-static _Atomic int alarms;
-
-static void count_alarm(int number)
-{
-	(void)number;
-	alarms++;
-}
-
-/* A signal that interrupts calls comes again and again, lest the first be too early. */
-static void alarms_begin(void)
-{
-	struct sigaction action = { .sa_handler = count_alarm };
-	struct itimerval often = { { 0, 20000 }, { 0, 20000 } };
-
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &often, NULL);
-}
-
-static void alarms_end(void)
-{
-	struct itimerval never = { 0 };
-
-	setitimer(ITIMER_REAL, &never, NULL);
-	check(alarms, "no signal came");
-}
-
-/* One call, not begun again when it is interrupted. */
-static int call_once(int fd, unsigned long request, void *argument)
-{
-	int error;
-
-	alarms_begin();
-	error = ioctl(fd, request, argument) ? -errno : 0;
-	alarms_end();
-	return error;
-}
-
 static void test_interrupted_move(void)
 {
 	struct gate gate;

@@ -122,16 +122,43 @@ static void test_behind_chain(void)
 	buffer_verify(&b, "no longer held up by a chain");
 }
 
-static void move_synchronously(void *argument)
+static void move_synchronously(struct held *h, uint32_t placement)
 {
-	struct held *h = argument;
-
 	buffer_move_as(&h->b, (struct drm_vttm_move){
-		.placement = VTTM_PLACE_VRAM, .flags = VTTM_MOVE_SYNC, .in_syncobj = h->in,
+		.placement = placement, .flags = VTTM_MOVE_SYNC, .in_syncobj = h->in,
 	});
 }
 
-/* The waiting caller has the object locked, and its place in VRAM as well. */
+static void move_in_synchronously(void *argument)
+{
+	move_synchronously(argument, VTTM_PLACE_VRAM);
+}
+
+static void move_out_synchronously(void *argument)
+{
+	move_synchronously(argument, VTTM_PLACE_SYSTEM);
+}
+
+/* Others need the memory of an object whose mover waits for a fence: he has no lock on it. */
+static void test_sync_evicted(void)
+{
+	uint64_t bytes = vram_bytes(client());
+	struct buffer other = buffer_create_filled(client(), bytes, VTTM_PLACE_MASK);
+	struct held h;
+	pid_t pid;
+
+	held_create(&h, bytes);
+	buffer_move(&h.b, VTTM_PLACE_VRAM, VTTM_MOVE_WAIT);
+	pid = spawn(move_out_synchronously, &h);
+	sleep_ms(A_WHILE_MS);
+	buffer_move(&other, VTTM_PLACE_VRAM, VTTM_MOVE_WAIT);
+	check(!has_ended(pid), "a synchronous move did not wait for its fence");
+	buffer_verify(&other, "in the place of one that is to be moved");
+	gate_open(&h.gate);
+	join(pid, "a synchronous move behind a fence");
+	buffer_verify(&h.b, "evicted, then moved");
+}
+
 static void test_sync(void)
 {
 	uint64_t bytes = vram_bytes(client()) / PARTS;
@@ -139,7 +166,7 @@ static void test_sync(void)
 	pid_t pid;
 
 	held_create(&h, bytes);
-	pid = spawn(move_synchronously, &h);
+	pid = spawn(move_in_synchronously, &h);
 	sleep_ms(A_WHILE_MS);
 	go_on_as_other(bytes);
 	check(!has_ended(pid), "a synchronous move did not wait for its fence");
@@ -265,6 +292,7 @@ const struct test held_tests[] = {
 	{ "held-behind", test_behind_held },
 	{ "held-chain", test_behind_chain },
 	{ "held-sync", test_sync },
+	{ "held-sync-evicted", test_sync_evicted },
 	{ "held-no-room", test_no_room },
 	{ "held-waiters", test_waiters },
 	{ "held-waiters-killed", test_waiters_killed },

@@ -378,7 +378,6 @@ static void describe(struct walk *w)
 	put_word(w, "vram", flags & VTTM_INFO_VRAM_IS_BAR ? "bar" : "ram");
 	put_word(w, "manager", flags & VTTM_INFO_VRAM_IS_BUDDY ? "buddy" : "range");
 	put_number(w, "vram_bytes", w->info.vram_bytes);
-	put_number(w, "job_bytes", w->info.job_bytes);
 	put_number(w, "buffer_bytes", w->bytes);
 	put_number(w, "buffers", w->count);
 	put_number(w, "rounds", w->opt.rounds);

@@ -41,8 +41,17 @@ MODULE_PARM_DESC(bar, "BAR of a PCI device to use as video memory (default: the 
 /* How long suspend waits for the moves in flight. */
 #define VTTM_SUSPEND_TIMEOUT	(5 * HZ)
 
-bool vttm_moves_are_sync(void)
+/**
+ * vttm_moves_are_sync() - whether a move is made in its caller
+ * @flags: those of the move ioctl; 0 for a move that nobody asked for
+ *
+ * Context: Any.
+ * Return: true for a move by TTM's own memcpy.
+ */
+bool vttm_moves_are_sync(u32 flags)
 {
+	if (flags & (VTTM_MOVE_SYNC | VTTM_MOVE_ASYNC))
+		return flags & VTTM_MOVE_SYNC;
 	return READ_ONCE(vttm_param_sync);
 }
 

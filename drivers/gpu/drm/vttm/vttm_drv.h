@@ -6,6 +6,7 @@
 #define _VTTM_DRV_H_
 
 #include <linux/io-mapping.h>
+#include <linux/kref.h>
 #include <linux/mutex.h>
 
 #include <drm/drm_device.h>
@@ -100,6 +101,16 @@ struct vttm_device {
 };
 
 /**
+ * struct vttm_loss - whether an object has lost its bytes
+ * @ref: the object's and its jobs', which may outlive it
+ * @lost: a copy of them failed; set before that copy's fence signals, and never cleared
+ */
+struct vttm_loss {
+	struct kref ref;
+	bool lost;
+};
+
+/**
  * struct vttm_object - an object
  * @bo: base
  * @placements: what user space created it for, a set of VTTM_PLACE_*
@@ -107,6 +118,9 @@ struct vttm_device {
  * @move_flags: of the move ioctl that is in progress; guarded by the reservation
  * @in_fence: what user space makes that move wait for; borrowed from the ioctl
  *	that is in progress, guarded by the reservation
+ * @untold: fence of the oldest move whose end a call with VTTM_MOVE_WAIT did not live
+ *	to see, or NULL; exchanged atomically
+ * @loss: whether its bytes are lost; reference
  * @dmabuf: what the object was imported from; its reservation is the object's
  */
 struct vttm_object {
@@ -115,6 +129,8 @@ struct vttm_object {
 	struct ttm_move_timeline *timeline;
 	u32 move_flags;
 	struct dma_fence *in_fence;
+	struct dma_fence *untold;
+	struct vttm_loss *loss;
 	struct dma_buf *dmabuf;
 };
 
@@ -139,7 +155,7 @@ static inline struct vttm_object *vttm_from_gem(struct drm_gem_object *gem)
 }
 
 /* vttm_drv.c */
-bool vttm_moves_are_sync(void);
+bool vttm_moves_are_sync(u32 flags);
 
 /* vttm_faults.c */
 int vttm_faults_prepare(struct ttm_move_job *job);
@@ -149,6 +165,13 @@ void vttm_faults_debugfs_init(struct vttm_device *vdev, struct dentry *root);
 /* vttm_ioctl.c */
 #define VTTM_NUM_IOCTLS		(DRM_VTTM_OBJECT_INFO + 1)
 extern const struct drm_ioctl_desc vttm_ioctls[VTTM_NUM_IOCTLS];
+
+/* vttm_loss.c */
+struct vttm_loss *vttm_loss_create(void);
+void vttm_loss_put(struct vttm_loss *loss);
+int vttm_loss_prepare(struct ttm_move_job *job);
+int vttm_loss_begin(struct ttm_move_job *job);
+void vttm_loss_retired(struct ttm_move_job *job);
 
 /* vttm_object.c */
 struct vttm_object *vttm_object_create(struct vttm_device *vdev, u64 size,

@@ -28,7 +28,7 @@ static u32 vttm_info_flags(const struct vttm_device *vdev)
 {
 	return (vdev->ram ? 0 : VTTM_INFO_VRAM_IS_BAR) |
 	       (vdev->use_buddy ? VTTM_INFO_VRAM_IS_BUDDY : 0) |
-	       (vttm_moves_are_sync() ? VTTM_INFO_SYNC_MOVES : 0);
+	       (vttm_moves_are_sync(0) ? VTTM_INFO_SYNC_MOVES : 0);
 }
 
 static int vttm_info_ioctl(struct drm_device *drm, void *data,
@@ -41,7 +41,6 @@ static int vttm_info_ioctl(struct drm_device *drm, void *data,
 	args->vram_used_bytes =
 		ttm_resource_manager_usage(ttm_manager_type(&vdev->bdev,
 							    TTM_PL_VRAM));
-	args->job_bytes = sizeof(struct ttm_move_job);
 	args->flags = vttm_info_flags(vdev);
 	args->page_bytes = PAGE_SIZE;
 	return 0;
@@ -224,7 +223,7 @@ static struct dma_fence *vttm_object_own_fence(struct vttm_object *obj)
 	return dma_fence_get_stub();
 }
 
-/* That a move failed was told to who asked for it. */
+/* That a move failed was told, or will be; see vttm_wait_fence(). */
 static struct dma_fence *vttm_object_past_fence(struct vttm_object *obj)
 {
 	struct dma_fence *fence = vttm_object_own_fence(obj);
@@ -320,10 +319,46 @@ static int vttm_move_check_object(const struct vttm_device *vdev,
 	return 0;
 }
 
-static int vttm_wait_fence(struct dma_fence *fence)
+/* Whoever waits for the object next is told what became of it. */
+static void vttm_object_keep_untold(struct vttm_object *obj,
+				    struct dma_fence *fence)
 {
-	return dma_fence_wait(fence, true) ?:
-	       (dma_fence_get_status(fence) < 0 ? -EIO : 0);
+	if (!cmpxchg(&obj->untold, NULL, fence))
+		dma_fence_get(fence);
+}
+
+/*
+ * A call that is interrupted is made again, and may find nothing to move: then the
+ * fence is not that of the copy, which is older and so has signalled, too.
+ */
+static int vttm_wait_fence(struct vttm_object *obj, struct dma_fence *fence)
+{
+	struct dma_fence *untold;
+	int ret;
+
+	ret = dma_fence_wait(fence, true);
+	if (ret) {
+		vttm_object_keep_untold(obj, fence);
+		return ret;
+	}
+	untold = xchg(&obj->untold, NULL);
+	if (dma_fence_get_status(fence) < 0 ||
+	    (untold && dma_fence_get_status(untold) < 0))
+		ret = -EIO;
+	dma_fence_put(untold);
+	return ret;
+}
+
+/*
+ * A copy in the caller would wait for user space's fence with the reservation held, and
+ * keep those from evicting the object who have to wait for it then.
+ */
+static int vttm_move_wait_in(const struct drm_vttm_move *args,
+			     const struct vttm_move_sync *sync)
+{
+	if (!sync->in_fence || !vttm_moves_are_sync(args->flags))
+		return 0;
+	return dma_fence_wait(sync->in_fence, true);
 }
 
 static int vttm_move_locked(struct vttm_object *obj,
@@ -355,7 +390,7 @@ static int vttm_move_locked(struct vttm_object *obj,
 	 * find the syncobj as it was.
 	 */
 	if (args->flags & VTTM_MOVE_WAIT)
-		ret = vttm_wait_fence(fence);
+		ret = vttm_wait_fence(obj, fence);
 	if (ret != -ERESTARTSYS)
 		vttm_move_sync_signal(sync, fence);
 	dma_fence_put(fence);
@@ -381,7 +416,8 @@ static int vttm_move_ioctl(struct drm_device *drm, void *data,
 	if (!ret)
 		ret = vttm_move_sync_init(&sync, file, args);
 	if (!ret) {
-		ret = vttm_move_locked(obj, args, &sync);
+		ret = vttm_move_wait_in(args, &sync) ?:
+		      vttm_move_locked(obj, args, &sync);
 		vttm_move_sync_fini(&sync);
 	}
 	vttm_put(obj);
@@ -436,6 +472,8 @@ static u32 vttm_object_flags(const struct vttm_object *obj)
 		flags |= VTTM_OBJECT_IMPORTED;
 	if (obj->bo.pin_count)
 		flags |= VTTM_OBJECT_PINNED;
+	if (READ_ONCE(obj->loss->lost))
+		flags |= VTTM_OBJECT_LOST;
 	return flags;
 }
 

@@ -13,6 +13,15 @@
 
 #include "vttm_drv.h"
 
+static void vttm_object_free_parts(struct vttm_object *obj)
+{
+	ttm_move_timeline_put(obj->timeline);
+	vttm_loss_put(obj->loss);
+	if (obj->dmabuf)
+		dma_buf_put(obj->dmabuf);
+	kfree(obj);
+}
+
 static void vttm_object_destroy(struct ttm_buffer_object *bo)
 {
 	struct vttm_object *obj = vttm_from_bo(bo);
@@ -20,10 +29,8 @@ static void vttm_object_destroy(struct ttm_buffer_object *bo)
 	if (bo->base.import_attach)
 		drm_prime_gem_destroy(&bo->base, bo->sg);
 	drm_gem_object_release(&bo->base);
-	ttm_move_timeline_put(obj->timeline);
-	if (obj->dmabuf)
-		dma_buf_put(obj->dmabuf);
-	kfree(obj);
+	dma_fence_put(obj->untold);
+	vttm_object_free_parts(obj);
 }
 
 u32 vttm_object_placement(const struct vttm_object *obj)
@@ -231,8 +238,9 @@ static struct vttm_object *vttm_object_alloc(struct vttm_device *vdev, u64 size,
 		return NULL;
 
 	obj->timeline = ttm_move_timeline_create("object");
-	if (!obj->timeline) {
-		kfree(obj);
+	obj->loss = vttm_loss_create();
+	if (!obj->timeline || !obj->loss) {
+		vttm_object_free_parts(obj);
 		return NULL;
 	}
 	obj->placements = placements;

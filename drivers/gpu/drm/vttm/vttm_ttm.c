@@ -135,8 +135,9 @@ static const struct ttm_move_ops vttm_move_ops = {
 	.dependency = vttm_dependency,
 	.init_mem = vttm_init_mem,
 	.timeline = vttm_timeline,
-	.prepare = vttm_faults_prepare,
-	.begin = vttm_faults_begin,
+	.prepare = vttm_loss_prepare,
+	.begin = vttm_loss_begin,
+	.retired = vttm_loss_retired,
 };
 
 /* Moves by TTM's own memcpy, which wants contiguous memory */
@@ -217,13 +218,6 @@ static int vttm_move_sync(struct vttm_device *vdev,
 	return ret;
 }
 
-static bool vttm_object_is_sync(const struct vttm_object *obj)
-{
-	if (obj->move_flags & (VTTM_MOVE_SYNC | VTTM_MOVE_ASYNC))
-		return obj->move_flags & VTTM_MOVE_SYNC;
-	return vttm_moves_are_sync();
-}
-
 static int vttm_hop_over_system(struct ttm_place *hop)
 {
 	memset(hop, 0, sizeof(*hop));
@@ -237,7 +231,7 @@ static int vttm_move_copy(struct vttm_device *vdev,
 			  struct ttm_operation_ctx *ctx,
 			  struct ttm_resource *dst, struct ttm_place *hop)
 {
-	if (!vttm_object_is_sync(vttm_from_bo(bo)))
+	if (!vttm_moves_are_sync(vttm_from_bo(bo)->move_flags))
 		return ttm_bo_move_memcpy_async(&vdev->mdev, bo, evict, ctx, dst);
 	/* TTM's memcpy can only clear what comes from system memory. */
 	if (!bo->resource)
