@@ -52,9 +52,13 @@ apt_knows()
 
 # packages_install NAME...: install those that are missing. The lists are
 # refreshed only where they do not know a package or its file is gone from the mirror.
+# Scripts call this as soon as they have understood their command line: with
+# COMMAND_LINE_ONLY in the environment that is all that somebody wants to know.
 packages_install()
 {
 	local missing
+
+	[ -z "${COMMAND_LINE_ONLY-}" ] || exit 0
 	mapfile -t missing < <(packages_missing "$@")
 
 	[ "${#missing[@]}" -gt 0 ] || return 0
