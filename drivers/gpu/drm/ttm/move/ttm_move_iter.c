@@ -18,10 +18,12 @@
 
 /*
  * Neighbouring pages are neighbours in kernel memory only where kmap_local hands
- * out the linear map, and undoing it needs no work for each page.
+ * out the linear map, undoing it needs no work for each page, and the address of one
+ * page, which may be tagged, is good for the next.
  */
 #if defined(CONFIG_HIGHMEM) || defined(CONFIG_DEBUG_KMAP_LOCAL_FORCE_MAP) ||	\
-	defined(ARCH_HAS_FLUSH_ON_KUNMAP)
+	defined(ARCH_HAS_FLUSH_ON_KUNMAP) || defined(CONFIG_KASAN_SW_TAGS) ||	\
+	defined(CONFIG_KASAN_HW_TAGS)
 #define TTM_MOVE_PAGES_ARE_LINEAR	false
 #else
 #define TTM_MOVE_PAGES_ARE_LINEAR	true
@@ -117,6 +119,30 @@ static int ttm_move_iter_seek(struct ttm_move_iter *iter, u64 offset,
 	return -EFAULT;
 }
 
+static bool ttm_move_run_fits(const struct ttm_move_aperture *aperture,
+			      struct ttm_move_run run)
+{
+	return run.start < aperture->bytes &&
+	       run.bytes <= aperture->bytes - run.start;
+}
+
+/* From the beginning of @run, which is of the iterator's piece, through those that touch. */
+static u64 ttm_move_iter_reach(const struct ttm_move_iter *iter,
+			       struct ttm_move_run run, u64 max)
+{
+	const struct ttm_move_mem *mem = iter->mem;
+	const void *piece = iter->piece;
+	struct ttm_move_run next;
+
+	while (run.bytes < max && (piece = mem->ops->next(mem, piece))) {
+		next = mem->ops->run(mem, piece);
+		if (next.start != run.start + run.bytes)
+			break;
+		run.bytes += next.bytes;
+	}
+	return min(run.bytes, max);
+}
+
 /* Where the aperture is mapped page by page, a run ends with its page. */
 static size_t ttm_move_aperture_limit(const struct ttm_move_aperture *aperture,
 				      u64 start)
@@ -146,7 +172,7 @@ static ssize_t ttm_move_io_map(struct ttm_move_iter *iter, u64 offset,
 {
 	const struct ttm_move_aperture *aperture = &iter->mem->aperture;
 	struct ttm_move_run run;
-	u64 into, bytes;
+	u64 into;
 	int ret;
 
 	ret = ttm_move_iter_seek(iter, offset, &run);
@@ -155,14 +181,15 @@ static ssize_t ttm_move_io_map(struct ttm_move_iter *iter, u64 offset,
 
 	into = offset - iter->piece_start;
 	run.start += into;
-	bytes = min3(run.bytes - into, (u64)max,
-		     (u64)ttm_move_aperture_limit(aperture, run.start));
-	if (run.start >= aperture->bytes ||
-	    bytes > aperture->bytes - run.start)
+	run.bytes = min_t(u64, run.bytes - into, max);
+	if (!ttm_move_run_fits(aperture, run))
 		return -EFAULT;
 
+	run.bytes = min3(ttm_move_iter_reach(iter, run, max),
+			 aperture->bytes - run.start,
+			 (u64)ttm_move_aperture_limit(aperture, run.start));
 	ttm_move_aperture_map(aperture, run.start, map);
-	return bytes;
+	return run.bytes;
 }
 
 static void ttm_move_io_unmap(struct ttm_move_iter *iter, struct iosys_map *map)
@@ -367,13 +394,6 @@ unsigned int ttm_move_mem_num_runs(const struct ttm_move_mem *mem)
 	return mem->ops->next ? ttm_move_mem_collect(mem, NULL, 0) : 0;
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_num_runs);
-
-static bool ttm_move_run_fits(const struct ttm_move_aperture *aperture,
-			      struct ttm_move_run run)
-{
-	return run.start < aperture->bytes &&
-	       run.bytes <= aperture->bytes - run.start;
-}
 
 /*
  * Whether @bytes from the beginning can be reached: found out before a job is

@@ -56,26 +56,44 @@ static bool ttm_move_is_plain(const struct ttm_move_iter *iter,
 	return !map->is_iomem || iter->mem->aperture.plain;
 }
 
+/* Copies the longest run of the source that starts at @offset, at most @max bytes. */
+static ssize_t ttm_move_copy_run(struct iosys_map *dst, bool dst_plain,
+				 struct ttm_move_iter *src, u64 offset,
+				 size_t max)
+{
+	struct iosys_map map;
+	ssize_t n = ttm_move_iter_map(src, offset, max, &map);
+
+	if (n > 0) {
+		ttm_move_copy_map(dst, &map, n,
+				  dst_plain && ttm_move_is_plain(src, &map));
+		ttm_move_iter_unmap(src, &map);
+	}
+	return n;
+}
+
+/* One run of the destination, in as many pieces as the source has there. */
 static ssize_t ttm_move_copy_slice(struct ttm_move_iter *dst,
 				   struct ttm_move_iter *src, u64 offset,
 				   size_t max)
 {
-	struct iosys_map dst_map, src_map;
-	ssize_t dst_bytes, src_bytes;
+	struct iosys_map map, to;
+	ssize_t bytes, done, n = 0;
 
-	dst_bytes = ttm_move_iter_map(dst, offset, max, &dst_map);
-	if (dst_bytes < 0)
-		return dst_bytes;
+	bytes = ttm_move_iter_map(dst, offset, max, &map);
+	if (bytes < 0)
+		return bytes;
 
-	src_bytes = ttm_move_iter_map(src, offset, dst_bytes, &src_map);
-	if (src_bytes > 0) {
-		ttm_move_copy_map(&dst_map, &src_map, src_bytes,
-				  ttm_move_is_plain(dst, &dst_map) &&
-				  ttm_move_is_plain(src, &src_map));
-		ttm_move_iter_unmap(src, &src_map);
+	to = map;
+	for (done = 0; done < bytes; done += n) {
+		n = ttm_move_copy_run(&to, ttm_move_is_plain(dst, &map), src,
+				      offset + done, bytes - done);
+		if (n < 0)
+			break;
+		iosys_map_incr(&to, n);
 	}
-	ttm_move_iter_unmap(dst, &dst_map);
-	return src_bytes;
+	ttm_move_iter_unmap(dst, &map);
+	return n < 0 ? n : bytes;
 }
 
 /**

@@ -158,7 +158,9 @@ static u64 mvt_random_bytes(struct mvt *fx, struct mvt_area *area)
 static bool mvt_pages_are_linear(void)
 {
 	return !IS_ENABLED(CONFIG_HIGHMEM) &&
-	       !IS_ENABLED(CONFIG_DEBUG_KMAP_LOCAL_FORCE_MAP);
+	       !IS_ENABLED(CONFIG_DEBUG_KMAP_LOCAL_FORCE_MAP) &&
+	       !IS_ENABLED(CONFIG_KASAN_SW_TAGS) &&
+	       !IS_ENABLED(CONFIG_KASAN_HW_TAGS);
 }
 
 static void mvt_area_add_page(struct mvt *fx, struct mvt_area *area, u64 start)
@@ -203,8 +205,7 @@ static void mvt_sg_set(struct scatterlist *sg, struct ttm_move_run run)
 }
 
 static void mvt_area_init_runs(struct mvt *fx, struct mvt_area *area,
-			       const struct ttm_move_run *runs, unsigned int num,
-			       bool join)
+			       const struct ttm_move_run *runs, unsigned int num)
 {
 	struct scatterlist *sg;
 	unsigned int i;
@@ -212,7 +213,7 @@ static void mvt_area_init_runs(struct mvt *fx, struct mvt_area *area,
 	KUNIT_ASSERT_EQ(fx->test, sg_alloc_table(&area->st, num, GFP_KERNEL), 0);
 	for_each_sgtable_sg(&area->st, sg, i) {
 		mvt_sg_set(sg, runs[i]);
-		mvt_area_add(area, runs[i], join);
+		mvt_area_add(area, runs[i], true);
 	}
 }
 
@@ -223,7 +224,7 @@ static void mvt_area_init_sg(struct mvt *fx, struct mvt_area *area,
 	struct ttm_move_run runs[MVT_MAX_PIECES];
 	unsigned int num = mvt_random_runs(fx, half, 256, runs);
 
-	mvt_area_init_runs(fx, area, runs, num, false);
+	mvt_area_init_runs(fx, area, runs, num);
 	ttm_move_mem_init_sg(&area->mem, aperture, &area->st, MVT_DMA_BASE,
 			     mvt_random_bytes(fx, area));
 }
@@ -246,7 +247,7 @@ static void mvt_buddy_alloc(struct mvt *fx, struct mvt_area *area,
 }
 
 static void mvt_area_init_blocks(struct mvt *fx, struct mvt_area *area,
-				 unsigned int half, bool join)
+				 unsigned int half)
 {
 	struct gpu_buddy *mm = &fx->vram.mm;
 	struct gpu_buddy_block *block;
@@ -257,14 +258,14 @@ static void mvt_area_init_blocks(struct mvt *fx, struct mvt_area *area,
 	list_for_each_entry(block, &area->blocks, link)
 		mvt_area_add(area, (struct ttm_move_run){
 					gpu_buddy_block_offset(block),
-					gpu_buddy_block_size(mm, block) }, join);
+					gpu_buddy_block_size(mm, block) }, true);
 }
 
 static void mvt_area_init_buddy(struct mvt *fx, struct mvt_area *area,
 				unsigned int half,
 				const struct ttm_move_aperture *aperture)
 {
-	mvt_area_init_blocks(fx, area, half, false);
+	mvt_area_init_blocks(fx, area, half);
 	ttm_move_mem_init_buddy(&area->mem, aperture, &fx->vram.mm,
 				&area->blocks, mvt_random_bytes(fx, area));
 }
@@ -288,7 +289,7 @@ static void mvt_area_init_sg_snapshot(struct mvt *fx, struct mvt_area *area,
 	struct ttm_move_run runs[MVT_MAX_PIECES];
 	unsigned int num = mvt_random_runs(fx, half, 256, runs);
 
-	mvt_area_init_runs(fx, area, runs, num, true);
+	mvt_area_init_runs(fx, area, runs, num);
 	ttm_move_mem_init_sg(&area->mem, aperture, &area->st, MVT_DMA_BASE,
 			     mvt_random_bytes(fx, area));
 	KUNIT_EXPECT_EQ(fx->test, ttm_move_mem_snapshot(&area->mem), 0);
@@ -299,7 +300,7 @@ static void mvt_area_init_buddy_snapshot(struct mvt *fx, struct mvt_area *area,
 					 unsigned int half,
 					 const struct ttm_move_aperture *aperture)
 {
-	mvt_area_init_blocks(fx, area, half, true);
+	mvt_area_init_blocks(fx, area, half);
 	ttm_move_mem_init_buddy(&area->mem, aperture, &fx->vram.mm,
 				&area->blocks, mvt_random_bytes(fx, area));
 	KUNIT_EXPECT_EQ(fx->test, ttm_move_mem_snapshot(&area->mem), 0);
@@ -546,7 +547,7 @@ static void ttm_move_iter_stays_in_its_list(struct kunit *test)
 	struct mvt *fx = test->priv;
 	struct mvt_area *area = mvt_area_alloc(fx);
 
-	mvt_area_init_runs(fx, area, &run, 1, false);
+	mvt_area_init_runs(fx, area, &run, 1);
 	ttm_move_mem_init_sg(&area->mem, &fx->aperture, &area->st, MVT_DMA_BASE,
 			     2 * PAGE_SIZE);
 	mvt_expect_unreachable(fx, &area->mem, PAGE_SIZE, 1);
@@ -562,7 +563,7 @@ static void ttm_move_iter_stays_in_its_blocks(struct kunit *test)
 	struct mvt *fx = test->priv;
 	struct mvt_area *area = mvt_area_alloc(fx);
 
-	mvt_area_init_blocks(fx, area, 0, false);
+	mvt_area_init_blocks(fx, area, 0);
 	ttm_move_mem_init_buddy(&area->mem, &fx->aperture, &fx->vram.mm,
 				&area->blocks, area->bytes + PAGE_SIZE);
 	mvt_expect_unreachable(fx, &area->mem, area->bytes, 1);
@@ -579,7 +580,7 @@ static void ttm_move_iter_stays_in_what_is_mapped(struct kunit *test)
 	struct mvt *fx = test->priv;
 	struct mvt_area *area = mvt_area_alloc(fx);
 
-	mvt_area_init_runs(fx, area, runs, ARRAY_SIZE(runs), false);
+	mvt_area_init_runs(fx, area, runs, ARRAY_SIZE(runs));
 	ttm_move_mem_init_sg(&area->mem, &fx->aperture, &area->st, MVT_DMA_BASE,
 			     2 * PAGE_SIZE);
 	mvt_expect_unreachable(fx, &area->mem, PAGE_SIZE, 1);
@@ -608,6 +609,52 @@ static void ttm_move_iter_misses_a_page(struct kunit *test)
 	mvt_area_put(fx, area);
 }
 
+/* How far the pages reach that lie side by side, from page @i on. */
+static size_t mvt_tt_reach(const struct ttm_tt *tt, unsigned int i)
+{
+	size_t bytes = PAGE_SIZE;
+
+	while (mvt_pages_are_linear() && ++i < tt->num_pages &&
+	       page_to_pfn(tt->pages[i]) == page_to_pfn(tt->pages[i - 1]) + 1)
+		bytes += PAGE_SIZE;
+	return bytes;
+}
+
+static void mvt_expect_run(struct mvt *fx, const struct ttm_move_mem *mem,
+			   u64 offset, size_t bytes)
+{
+	struct ttm_move_iter iter;
+	struct iosys_map map;
+
+	ttm_move_iter_init(&iter, mem);
+	KUNIT_EXPECT_EQ(fx->test,
+			ttm_move_iter_map(&iter, offset, SIZE_MAX, &map), bytes);
+	ttm_move_iter_unmap(&iter, &map);
+}
+
+/* TTM's pool hands out several pages at once, and says how many in the first one. */
+static void ttm_move_iter_maps_allocations_as_a_whole(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_VRAM_PAGES,
+						  TTM_PL_SYSTEM);
+	struct ttm_tt *tt = mbo->base.ttm;
+	struct ttm_move_mem mem;
+	unsigned int i, pages, longest = 1;
+
+	ttm_move_mem_init_tt(&mem, tt, PAGE_KERNEL);
+	for (i = 0; i < tt->num_pages; i += pages) {
+		pages = 1 << tt->pages[i]->private;
+		longest = max(longest, pages);
+		KUNIT_EXPECT_GE(test, mvt_tt_reach(tt, i),
+				mvt_pages_are_linear() ? pages * PAGE_SIZE : 1);
+		mvt_expect_run(fx, &mem, (u64)i << PAGE_SHIFT,
+			       mvt_tt_reach(tt, i));
+	}
+	if (longest == 1)
+		kunit_skip(test, "TTM's pool had only single pages");
+}
+
 /* Snapshots */
 
 #define MVT_SCATTERED_RUNS	(TTM_MOVE_INLINE_RUNS + 1)
@@ -623,7 +670,7 @@ static void mvt_area_init_strided(struct mvt *fx, struct mvt_area *area,
 		runs[i].start = (u64)i * stride << PAGE_SHIFT;
 		runs[i].bytes = PAGE_SIZE;
 	}
-	mvt_area_init_runs(fx, area, runs, num, false);
+	mvt_area_init_runs(fx, area, runs, num);
 	ttm_move_mem_init_sg(&area->mem, &fx->aperture, &area->st, MVT_DMA_BASE,
 			     area->bytes);
 }
@@ -826,6 +873,9 @@ static void ttm_move_clear_all_memories(struct kunit *test)
  * @num: length of @maps
  * @swapped: mappings that were undone out of order
  * @longest: longest piece that was asked for
+ * @paged: memory of which each page is mapped on its own, or NULL
+ * @pages: how often @paged was mapped
+ * @wholes: how often other memory was
  * @rival: a task that wants the CPU from when a piece is mapped, or NULL
  * @offers: how often it was woken
  * @turns: how often it got the CPU
@@ -836,6 +886,9 @@ struct mvt_watch {
 	unsigned int num;
 	unsigned int swapped;
 	size_t longest;
+	const struct ttm_move_mem *paged;
+	unsigned int pages;
+	unsigned int wholes;
 	struct task_struct *rival;
 	unsigned int offers;
 	unsigned int turns;
@@ -852,6 +905,17 @@ static void mvt_watch_offer(struct mvt_watch *watch)
 	wake_up_process(watch->rival);
 }
 
+static size_t mvt_watch_limit(struct mvt_watch *watch,
+			      const struct ttm_move_mem *mem, u64 offset)
+{
+	if (mem == watch->paged) {
+		watch->pages++;
+		return PAGE_SIZE - offset_in_page(offset);
+	}
+	watch->wholes++;
+	return SIZE_MAX;
+}
+
 static ssize_t mvt_watch_map(struct ttm_move_iter *iter, u64 offset, size_t max,
 			     struct iosys_map *map)
 {
@@ -865,7 +929,7 @@ static ssize_t mvt_watch_map(struct ttm_move_iter *iter, u64 offset, size_t max,
 	iosys_map_incr(map, offset);
 	if (watch->rival && watch->num == 1)
 		mvt_watch_offer(watch);
-	return max;
+	return min(max, mvt_watch_limit(watch, iter->mem, offset));
 }
 
 static void mvt_watch_unmap(struct ttm_move_iter *iter, struct iosys_map *map)
@@ -907,6 +971,26 @@ static void ttm_move_copy_unmaps_in_reverse_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ttm_move_clear(&dst, 0, MVT_WATCH_BYTES), 0);
 	KUNIT_EXPECT_EQ(test, mvt_watch.num, 0);
 	KUNIT_EXPECT_EQ(test, mvt_watch.swapped, 0);
+}
+
+/* Of the end that is contiguous no more pieces are made than there have to be. */
+static void ttm_move_copy_maps_runs_once(struct kunit *test)
+{
+	const unsigned int pages = MVT_WATCH_BYTES / PAGE_SIZE;
+	struct mvt *fx = test->priv;
+	struct ttm_move_mem dst, src;
+
+	mvt_watch = (struct mvt_watch){ .paged = &src };
+	mvt_watch_init(fx, &dst, 0, MVT_WATCH_BYTES);
+	mvt_watch_init(fx, &src, 1, MVT_WATCH_BYTES);
+	KUNIT_EXPECT_EQ(test, ttm_move_copy(&dst, &src, 0, MVT_WATCH_BYTES), 0);
+	KUNIT_EXPECT_EQ(test, mvt_watch.pages, pages);
+	KUNIT_EXPECT_EQ(test, mvt_watch.wholes, MVT_WATCH_BYTES / SZ_64K);
+
+	/* Of two ends that are, both. */
+	mvt_watch = (struct mvt_watch){};
+	KUNIT_EXPECT_EQ(test, ttm_move_copy(&dst, &src, 0, MVT_WATCH_BYTES), 0);
+	KUNIT_EXPECT_EQ(test, mvt_watch.wholes, 2 * MVT_WATCH_BYTES / SZ_64K);
 }
 
 /* Nor is one left where the source ends early. */
@@ -983,6 +1067,7 @@ static struct kunit_case ttm_move_iter_cases[] = {
 	KUNIT_CASE(ttm_move_iter_stays_in_its_blocks),
 	KUNIT_CASE(ttm_move_iter_stays_in_what_is_mapped),
 	KUNIT_CASE(ttm_move_iter_misses_a_page),
+	KUNIT_CASE(ttm_move_iter_maps_allocations_as_a_whole),
 	KUNIT_CASE(ttm_move_snapshot_allocates_for_long_lists_only),
 	KUNIT_CASE(ttm_move_snapshot_joins_neighbours),
 	KUNIT_CASE(ttm_move_snapshot_leaves_out_what_is_behind),
@@ -993,6 +1078,7 @@ static struct kunit_case ttm_move_iter_cases[] = {
 	KUNIT_CASE_PARAM(ttm_move_clear_all_memories, mvt_kind_gen_params),
 	KUNIT_CASE(ttm_move_copy_unmaps_in_reverse_order),
 	KUNIT_CASE(ttm_move_copy_unmaps_after_failure),
+	KUNIT_CASE(ttm_move_copy_maps_runs_once),
 	KUNIT_CASE(ttm_move_copy_gives_way),
 	{ }
 };
