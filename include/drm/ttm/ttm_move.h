@@ -272,7 +272,7 @@ struct ttm_move_ops {
  * @jobs: armed
  * @copied_bytes: copied by the worker
  * @cleared_bytes: cleared by the worker
- * @skipped: jobs that had nothing to copy (failsafe, no data)
+ * @skipped: jobs that had nothing to copy (failsafe, no data, the object has died)
  * @errors: jobs whose fence carries an error
  * @sync_moves: moves done in the caller, for want of memory for a job
  */
@@ -411,6 +411,8 @@ struct ttm_move_dep {
  * @foreign: waits, directly or behind other jobs, for a fence of somebody else,
  *	on which the worker has no hold
  * @leaves_tt: the source is system pages, which TTM keeps until @fence has signalled
+ * @dies_with_bo: there is nothing to do once @bo has died and nobody uses it; for
+ *	jobs whose fence is in the reservation of @bo, which lives until it has signalled
  * @prepared: the driver's prepare hook has accepted the job
  * @work: the copy
  * @release_work: release where that may sleep
@@ -443,6 +445,7 @@ struct ttm_move_job {
 	bool failed;
 	bool foreign;
 	bool leaves_tt;
+	bool dies_with_bo;
 	bool prepared;
 	struct work_struct work;
 	struct work_struct release_work;

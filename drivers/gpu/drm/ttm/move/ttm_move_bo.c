@@ -251,6 +251,58 @@ static int ttm_move_bo_sync(struct ttm_move_device *mdev,
 	return 0;
 }
 
+/* Objects that have died */
+
+/* A move of the object's own hands its bytes to nobody. */
+static bool ttm_move_bo_is_used_by(const struct ttm_buffer_object *bo,
+				   struct dma_fence *fence)
+{
+	struct ttm_move_job *job = ttm_move_job_from_fence(fence);
+
+	return !job || job->bo != bo;
+}
+
+/* Those who submitted work before they dropped the object, such as to a GPU. */
+static bool ttm_move_bo_is_used(struct ttm_buffer_object *bo)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	bool used = false;
+
+	dma_resv_iter_begin(&cursor, &bo->base._resv, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		used = ttm_move_bo_is_used_by(bo, fence);
+		if (used)
+			break;
+	}
+	dma_resv_iter_end(&cursor);
+	return used;
+}
+
+/*
+ * Whether nobody will ever look at the object's bytes: it has lost its last reference,
+ * and no fence tells of anybody who uses it all the same. TTM keeps it, as it keeps its
+ * pages, until the fences in its reservation have signalled, and gives it a reservation
+ * of its own for that. It has set that before @deleted; the lock lets us see them in
+ * this order. Where it had no memory for that, or left the object in somebody else's, as
+ * it does with those of importers, we cannot tell who uses the object. A move with a
+ * ghost holds the object, which does not die before its end.
+ *
+ * Called by the worker, inside the signalling section.
+ */
+bool ttm_move_bo_is_dead(struct ttm_buffer_object *bo)
+{
+	bool alone;
+
+	if (!READ_ONCE(bo->deleted))
+		return false;
+
+	spin_lock(&bo->bdev->lru_lock);
+	alone = bo->base.resv == &bo->base._resv;
+	spin_unlock(&bo->bdev->lru_lock);
+	return alone && !ttm_move_bo_is_used(bo);
+}
+
 /* Asynchronous */
 
 /*
@@ -302,6 +354,7 @@ static struct ttm_move_job *ttm_move_bo_job(struct ttm_move_device *mdev,
 		return NULL;
 
 	job->bo = bo;
+	job->dies_with_bo = true;
 	if (ttm_move_job_add_resv(job, bo->base.resv, DMA_RESV_USAGE_BOOKKEEP) ||
 	    ttm_move_job_add_dependency(job, ttm_move_bo_dependency(mdev, bo)) ||
 	    ttm_move_job_prepare(job) || ttm_move_job_set_plan(job, plan)) {

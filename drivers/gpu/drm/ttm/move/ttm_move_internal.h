@@ -7,6 +7,9 @@
 
 #include <drm/ttm/ttm_move.h>
 
+/* ttm_move_bo.c */
+bool ttm_move_bo_is_dead(struct ttm_buffer_object *bo);
+
 /* ttm_move_copy.c */
 void ttm_move_copy_init(void);
 void ttm_move_copy_map(struct iosys_map *dst, const struct iosys_map *src,

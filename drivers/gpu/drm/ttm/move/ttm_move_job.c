@@ -275,6 +275,14 @@ static bool ttm_move_job_is_needed(const struct ttm_move_job *job)
 	return job->failed || !job->guarded;
 }
 
+/* What was left to do has lost its purpose while the job waited. */
+static bool ttm_move_job_is_moot(const struct ttm_move_job *job)
+{
+	return job->dies_with_bo &&
+	       (job->op == TTM_MOVE_COPY || job->op == TTM_MOVE_CLEAR) &&
+	       ttm_move_bo_is_dead(job->bo);
+}
+
 static int ttm_move_job_touch(struct ttm_move_job *job)
 {
 	const struct ttm_move_ops *ops = job->mdev->ops;
@@ -314,6 +322,8 @@ static void ttm_move_job_execute(struct ttm_move_job *job)
 static void ttm_move_job_run(struct ttm_move_job *job)
 {
 	WRITE_ONCE(job->state, TTM_MOVE_COPYING);
+	if (ttm_move_job_is_moot(job))
+		ttm_move_job_set_none(job);
 	trace_ttm_move_copy_begin(job, ttm_move_job_lap(job));
 	ttm_move_job_execute(job);
 	trace_ttm_move_copy_end(job, ttm_move_job_lap(job));

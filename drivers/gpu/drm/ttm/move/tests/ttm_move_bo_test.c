@@ -3,6 +3,7 @@
  * Objects that move through ttm_bo_validate(), on a video memory that does not
  * hold them all. Contents are always compared byte by byte.
  */
+#include <linux/highmem.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -490,6 +491,191 @@ static void ttm_move_bo_destroyed_while_moving(struct kunit *test)
 	ttm_move_device_flush(&fx->mdev);
 	flush_workqueue(fx->bdev.wq);
 	KUNIT_EXPECT_EQ(test, fx->vram.mm.avail, fx->vram.mm.size);
+}
+
+/* Objects that die while their moves wait */
+
+/* An object in video memory, with a user that its eviction will wait for. */
+static struct mvt_bo *mvt_bo_create_used(struct mvt *fx, unsigned int pages,
+					 struct mvt_fence *user)
+{
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, pages, TTM_PL_VRAM);
+
+	mvt_bo_add_fence(fx, mbo, user);
+	return mbo;
+}
+
+/* Evicts whatever is in video memory, which is cleared then. */
+static void mvt_take_vram(struct mvt *fx)
+{
+	mvt_bo_create(fx, MVT_VRAM_PAGES, ttm_bo_type_device, TTM_PL_VRAM);
+}
+
+/* Its fence signals, without an error, and all of its memory comes back. */
+static void ttm_move_bo_dead_is_not_copied(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_used(fx, MVT_VRAM_PAGES, user);
+	struct ttm_move_stats before = mvt_stats(fx);
+	struct dma_fence *fence;
+
+	mvt_take_vram(fx);
+	fence = mvt_bo_move_fence(fx, mbo);
+	mvt_bo_put(mbo);
+	mvt_settle(fx);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+
+	mvt_fence_signal(user);
+	mvt_expect_done(fx, fence, 1);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).copied_bytes, before.copied_bytes);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).skipped, before.skipped + 1);
+	flush_workqueue(fx->bdev.wq);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->counts.pages), 0);
+}
+
+/* An object whose memory is to be cleared when @user has signalled. */
+static struct mvt_bo *mvt_bo_create_unclear(struct mvt *fx,
+					    struct mvt_fence *user)
+{
+	struct mvt_bo *mbo;
+
+	mvt_vram_dirty(fx);
+	fx->dependency = &user->base;
+	mbo = mvt_bo_create(fx, MVT_VRAM_PAGES, ttm_bo_type_device, TTM_PL_VRAM);
+	fx->dependency = NULL;
+	return mbo;
+}
+
+/* Nor is it cleared. */
+static void ttm_move_bo_dead_is_not_cleared(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+
+	mvt_bo_put(mvt_bo_create_unclear(fx, user));
+	mvt_fence_signal(user);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).skipped, 1);
+	KUNIT_EXPECT_TRUE(test, mvt_is_filled_with(fx->vram.vaddr, MVT_DIRT,
+						   MVT_VRAM_BYTES));
+}
+
+/* That its moves wait for each other does not keep it. */
+static void ttm_move_bo_dead_is_not_moved_on(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_unclear(fx, user);
+
+	mvt_take_vram(fx);
+	mvt_bo_put(mbo);
+	mvt_fence_signal(user);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).skipped, 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->hooks.began), 1);
+}
+
+static void mvt_expect_page(struct mvt *fx, struct page *page, u32 pattern,
+			    size_t offset)
+{
+	void *vaddr = kmap_local_page(page);
+
+	KUNIT_EXPECT_TRUE(fx->test, mvt_pattern_matches(vaddr, pattern, offset,
+							PAGE_SIZE));
+	kunmap_local(vaddr);
+}
+
+/* Work was submitted that reads its bytes where they are to be then. */
+static void ttm_move_bo_dead_is_copied_for_its_users(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_fence *reader = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_used(fx, MVT_VRAM_PAGES, user);
+	u32 i, pattern = mbo->pattern;
+	struct page **pages;
+
+	mvt_take_vram(fx);
+	pages = mbo->base.ttm->pages;
+	mvt_bo_add_fence(fx, mbo, reader);
+	mvt_bo_put(mbo);
+	mvt_fence_signal(user);
+	mvt_settle(fx);
+	for (i = 0; i < MVT_VRAM_PAGES; i++)
+		mvt_expect_page(fx, pages[i], pattern, (size_t)i << PAGE_SHIFT);
+	mvt_fence_signal(reader);
+}
+
+/* A reservation that it shares does not tell whose fences those are. */
+static void ttm_move_bo_dead_is_copied_where_users_cannot_be_told(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *other = mvt_bo_create(fx, 1, ttm_bo_type_device,
+					     TTM_PL_SYSTEM);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_VRAM_PAGES,
+						  TTM_PL_VRAM);
+	u64 before = mvt_stats(fx).copied_bytes;
+
+	/* As an importer's, which TTM leaves where they are. */
+	mbo->base.type = ttm_bo_type_sg;
+	mbo->base.base.resv = other->base.base.resv;
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_take_vram(fx);
+	mvt_bo_put(mbo);
+	mvt_fence_signal(user);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).copied_bytes - before,
+			MVT_VRAM_BYTES);
+}
+
+/* It has nothing to do, but its turn has not come. */
+static void ttm_move_bo_dead_keeps_the_order(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *older_user = mvt_fence_create(fx);
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *older, *mbo;
+	struct dma_fence *fence;
+
+	older = mvt_bo_create_used(fx, MVT_VRAM_PAGES / 2, older_user);
+	mbo = mvt_bo_create_used(fx, MVT_VRAM_PAGES / 2, user);
+	mvt_take_vram(fx);
+	fence = mvt_bo_move_fence(fx, mbo);
+	KUNIT_EXPECT_EQ(test, fence->seqno, 2);
+	mvt_bo_put(mbo);
+	mvt_fence_signal(user);
+	mvt_settle(fx);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+
+	mvt_fence_signal(older_user);
+	mvt_expect_done(fx, fence, 1);
+	mvt_bo_verify(fx, older);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).copied_bytes, MVT_VRAM_BYTES / 2);
+}
+
+/* Whoever gets its memory next, at either end, sees nothing of what was left there. */
+static void ttm_move_bo_dead_leaves_nothing_to_see(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_VRAM_PAGES,
+						  TTM_PL_VRAM);
+	struct ttm_operation_ctx ctx = {};
+	struct mvt_bo *next;
+
+	mvt_bo_add_fence(fx, mbo, user);
+	/* Evicts it: the memory is handed on before it has died. */
+	next = mvt_bo_create(fx, MVT_VRAM_PAGES, ttm_bo_type_device, TTM_PL_VRAM);
+	mvt_bo_put(mbo);
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, next);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).skipped, 1);
+	mvt_bo_put(next);
+
+	flush_workqueue(fx->bdev.wq);
+	next = mvt_bo_create(fx, MVT_VRAM_PAGES, ttm_bo_type_device,
+			     TTM_PL_SYSTEM);
+	KUNIT_EXPECT_EQ(test, 0, ttm_tt_populate(&fx->bdev, next->base.ttm, &ctx));
+	mvt_bo_verify(fx, next);
 }
 
 /* What the driver adds to the fences in the reservation. */
@@ -1075,6 +1261,13 @@ static struct kunit_case ttm_move_bo_cases[] = {
 			 mvt_layout_gen_params),
 	KUNIT_CASE_PARAM(ttm_move_bo_evict_all_drains, mvt_layout_gen_params),
 	KUNIT_CASE(ttm_move_bo_destroyed_while_moving),
+	KUNIT_CASE(ttm_move_bo_dead_is_not_copied),
+	KUNIT_CASE(ttm_move_bo_dead_is_not_cleared),
+	KUNIT_CASE(ttm_move_bo_dead_is_not_moved_on),
+	KUNIT_CASE(ttm_move_bo_dead_is_copied_for_its_users),
+	KUNIT_CASE(ttm_move_bo_dead_is_copied_where_users_cannot_be_told),
+	KUNIT_CASE(ttm_move_bo_dead_keeps_the_order),
+	KUNIT_CASE(ttm_move_bo_dead_leaves_nothing_to_see),
 	KUNIT_CASE(ttm_move_bo_waits_for_the_drivers_dependency),
 	KUNIT_CASE(ttm_move_bo_is_held_up_by_others),
 	KUNIT_CASE(ttm_move_bo_is_held_up_by_last_owner),
