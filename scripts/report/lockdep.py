@@ -75,7 +75,7 @@ RULES = (
     Rule("section_open", "a section that retired() leaves open",
          "lock left by work", ("mvb_section_open", SECTION)),
     Rule("section_closed", "the worker's section, closed by begin()",
-         "bad unlock balance", ("ttm_move_job_work", SECTION)),
+         "bad unlock balance", ("ttm_move_work", SECTION)),
     Rule("signal_outside", "a worker that signals outside of a section",
          "outside of a section", ("ttm_move_breaks_signal_outside", "ttm_move_timeline_retire")),
     Rule("signal_in_callback", "a signal in a callback of another fence",
@@ -87,13 +87,13 @@ RULES = (
     Rule("timeline_lock", "a timeline's lock inside of one that its callback takes",
          "circular locking", ("mvb_lock_in_timeline", "timeline->lock", "b->lock")),
     Rule("flush_unsafe", "a begin() that waits for a queue without WQ_MEM_RECLAIM",
-         "unsafe flush", ("mvb_flush", "ttm_move_job_work", "mvb_other")),
+         "unsafe flush", ("mvb_flush", "ttm_move_work", "mvb_other")),
     Rule("unsafe_queue", "a worker whose own queue has no WQ_MEM_RECLAIM",
          "unsafe flush", ("mvb_flush_worker", "mvb_reclaim", "mvb_unsafe")),
     Rule("own_queue", "a job that waits for another one of the same queue",
-         "recursive locking", ("mvb_begin_own_queue", "(work_completion)(&job->work)")),
+         "recursive locking", ("mvb_begin_own_queue", "(work_completion)(&job->worker.work)")),
     Rule("atomic_map", "a mutex while the other end is mapped with preemption off",
-         "sleep in atomic", ("mvb_mutex", "ttm_move_job_work")),
+         "sleep in atomic", ("mvb_mutex", "ttm_move_work")),
 )
 
 SUITE = "ttm_move_breaks"

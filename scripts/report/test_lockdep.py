@@ -30,7 +30,7 @@ REPORT = """[    0.200000]
 [    0.200000] kworker/u4:1/12 is trying to acquire lock:
 [    0.200000] 0000000060a8a8a0 (fs_reclaim){+.+.}-{0:0}, at: __kmalloc_cache_noprof+0x1
 [    0.200000] but task is already holding lock:
-[    0.200000] 0000000060b0b0b0 (dma_fence_map){++++}-{0:0}, at: ttm_move_job_work+0x1
+[    0.200000] 0000000060b0b0b0 (dma_fence_map){++++}-{0:0}, at: ttm_move_work+0x1
 [    0.200000] Call Trace:
 [    0.200000]  [<60000000>] ? mvb_gfp_kernel+0x33/0x44
 """

@@ -293,9 +293,12 @@ struct ttm_move_stats {
  * @evictions: one timeline per memory type; their fences may land in
  *	&struct ttm_resource_manager.move
  * @wq: runs the copies; everything on the way to a signal and nothing else
+ * @help_wq: runs the helpers of copies, which may come late or never
  * @pass_wq: runs the jobs that have nothing to do but to signal in order, which
  *	no copy may hold up
  * @release_wq: runs what may sleep, after the signal
+ * @waiting: copies that are queued, and wait for a CPU
+ * @copying: workers that copy, and helpers that are queued for it
  * @lock: guards @in_flight, @armed and @stats
  * @in_flight: jobs from arm to release, in the order of arming
  * @armed: number of jobs armed so far
@@ -308,8 +311,11 @@ struct ttm_move_device {
 	void *priv;
 	struct ttm_move_timeline *evictions[TTM_NUM_MEM_TYPES];
 	struct workqueue_struct *wq;
+	struct workqueue_struct *help_wq;
 	struct workqueue_struct *pass_wq;
 	struct workqueue_struct *release_wq;
+	atomic_t waiting;
+	atomic_t copying;
 	spinlock_t lock; /* in_flight, armed, stats */
 	struct list_head in_flight;
 	u64 armed;
@@ -377,6 +383,22 @@ struct ttm_move_dep {
 	bool guard;
 };
 
+/**
+ * struct ttm_move_worker - one of those who share the chunks of a job
+ * @work: its work item
+ * @job: whose
+ * @dst: where it is in the destination
+ * @src: where it is in the source
+ * @busy: a helper that is queued, or at work
+ */
+struct ttm_move_worker {
+	struct work_struct work;
+	struct ttm_move_job *job;
+	struct ttm_move_iter dst;
+	struct ttm_move_iter src;
+	bool busy;
+};
+
 /* Dependencies up to this number need no allocation of their own. */
 #define TTM_MOVE_INLINE_DEPS	4
 
@@ -397,7 +419,7 @@ struct ttm_move_dep {
  * @state: for the timeline (guarded by its lock) and for debugfs (a hint)
  * @direction: of the bytes, for people: "in" to an aperture, "out" of one,
  *	"across" from one to another, "clear", "refuse" or "none"
- * @error: of the copy; set by the worker, published with the signal
+ * @error: of the copy; the first one of its workers', published with the signal
  * @bytes: how much to copy or clear
  * @dst: destination, owned
  * @src: source, owned; only for TTM_MOVE_COPY
@@ -414,7 +436,14 @@ struct ttm_move_dep {
  * @dies_with_bo: there is nothing to do once @bo has died and nobody uses it; for
  *	jobs whose fence is in the reservation of @bo, which lives until it has signalled
  * @prepared: the driver's prepare hook has accepted the job
- * @work: the copy
+ * @worker: the one that always comes
+ * @helpers: those that share its chunks; an allocation, or NULL
+ * @num_helpers: length of @helpers
+ * @max_workers: the limit that counts for the job
+ * @num_chunks: how many there are
+ * @chunk_bytes: size of all but the last one
+ * @chunks_taken: by workers; counts on when there is none left
+ * @chunks_left: those that nobody has ended; whoever ends the last one retires the job
  * @release_work: release where that may sleep
  * @queued: when the job was armed
  * @since: when the job entered the stage that it is in
@@ -447,7 +476,14 @@ struct ttm_move_job {
 	bool leaves_tt;
 	bool dies_with_bo;
 	bool prepared;
-	struct work_struct work;
+	struct ttm_move_worker worker;
+	struct ttm_move_worker *helpers;
+	unsigned int num_helpers;
+	const unsigned int *max_workers;
+	unsigned int num_chunks;
+	u64 chunk_bytes;
+	atomic_t chunks_taken;
+	atomic_t chunks_left;
 	struct work_struct release_work;
 	ktime_t queued;
 	ktime_t since;

@@ -52,31 +52,40 @@ static int ttm_move_device_create_timelines(struct ttm_move_device *mdev)
  * choose the CPUs and the priority; the number tells the queue from that of the
  * same device before it was unplugged, which lasts as long as its users.
  *
+ * Helpers of a copy have another: whether they get a CPU nobody waits for, and theirs
+ * is one that would be idle.
+ *
  * Jobs that only pass on what somebody else has copied must not wait for a CPU behind
  * those that copy. Release may sleep on anything, so it must not share a rescuer.
  */
 static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 					 const char *name)
 {
-	static atomic_t number = ATOMIC_INIT(0);
+	static atomic_t last_number = ATOMIC_INIT(0);
+	u32 number = atomic_inc_return(&last_number);
 	unsigned int max_active = max(num_online_cpus(), 2u) - 1;
 
 	mdev->wq = alloc_workqueue("ttm_move%u_%s",
 				   WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
-				   max_active, (u32)atomic_inc_return(&number),
-				   name);
+				   max_active, number, name);
+	mdev->help_wq = alloc_workqueue("ttm_move_help%u_%s",
+					WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
+					0, number, name);
 	mdev->pass_wq = alloc_workqueue("ttm_move_pass_%s",
 					WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI,
 					0, name);
 	mdev->release_wq = alloc_workqueue("ttm_move_put_%s", WQ_UNBOUND, 0,
 					   name);
-	return mdev->wq && mdev->pass_wq && mdev->release_wq ? 0 : -ENOMEM;
+	return mdev->wq && mdev->help_wq && mdev->pass_wq && mdev->release_wq ?
+	       0 : -ENOMEM;
 }
 
 static void ttm_move_device_destroy_queues(struct ttm_move_device *mdev)
 {
 	if (mdev->wq)
 		destroy_workqueue(mdev->wq);
+	if (mdev->help_wq)
+		destroy_workqueue(mdev->help_wq);
 	if (mdev->pass_wq)
 		destroy_workqueue(mdev->pass_wq);
 	if (mdev->release_wq)

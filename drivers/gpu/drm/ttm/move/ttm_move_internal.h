@@ -28,6 +28,13 @@ bool ttm_move_mem_holds(const struct ttm_move_mem *mem, u64 bytes);
 
 /* ttm_move_job.c */
 s64 ttm_move_job_age(const struct ttm_move_job *job);
+s64 ttm_move_job_lap(struct ttm_move_job *job);
+void ttm_move_job_set_none(struct ttm_move_job *job);
+int ttm_move_copy_some(struct ttm_move_iter *dst, struct ttm_move_iter *src,
+		       u64 offset, u64 bytes);
+int ttm_move_clear_some(struct ttm_move_iter *dst, u64 offset, u64 bytes,
+			bool skip_holes);
+void ttm_move_job_release_all(struct list_head *retired);
 
 /* ttm_move_timeline.c */
 void ttm_move_timeline_init(struct ttm_move_timeline *timeline,
@@ -38,5 +45,32 @@ void ttm_move_timeline_add(struct ttm_move_timeline *timeline,
 void ttm_move_timeline_retire(struct ttm_move_timeline *timeline,
 			      struct ttm_move_job *job,
 			      struct list_head *retired);
+
+/* ttm_move_work.c */
+
+/**
+ * struct ttm_move_limits - who may share a copy; module parameters
+ * @read_workers: of a copy that reads device memory
+ * @write_workers: of any other copy
+ * @clear_workers: of a job that clears
+ * @cpus: while so many copy for a device no worker is added; 0 for as many as are
+ *	online, less one for those who ask for moves
+ * @chunk_bytes: what a worker does before it lets others go first
+ * @last_cpu_bytes: size from which on a move may have that last CPU as well
+ */
+struct ttm_move_limits {
+	unsigned int read_workers;
+	unsigned int write_workers;
+	unsigned int clear_workers;
+	unsigned int cpus;
+	unsigned long chunk_bytes;
+	unsigned long last_cpu_bytes;
+};
+
+extern struct ttm_move_limits ttm_move_limits;
+
+void ttm_move_work_init(struct ttm_move_job *job);
+void ttm_move_work_share(struct ttm_move_job *job);
+void ttm_move_work_queue(struct ttm_move_job *job);
 
 #endif

@@ -30,7 +30,7 @@ s64 ttm_move_job_age(const struct ttm_move_job *job)
 }
 
 /* The job enters its next stage: how long the last one took, in nanoseconds. */
-static s64 ttm_move_job_lap(struct ttm_move_job *job)
+s64 ttm_move_job_lap(struct ttm_move_job *job)
 {
 	ktime_t now = ktime_get();
 	s64 ns = ktime_to_ns(ktime_sub(now, job->since));
@@ -96,6 +96,22 @@ static ssize_t ttm_move_copy_slice(struct ttm_move_iter *dst,
 	return n < 0 ? n : bytes;
 }
 
+int ttm_move_copy_some(struct ttm_move_iter *dst, struct ttm_move_iter *src,
+		       u64 offset, u64 bytes)
+{
+	u64 end = offset + bytes;
+	ssize_t n;
+
+	for (; offset < end; offset += n) {
+		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
+		n = ttm_move_copy_slice(dst, src, offset, n);
+		if (n < 0)
+			return n;
+		cond_resched();
+	}
+	return 0;
+}
+
 /**
  * ttm_move_copy() - copy between two memories, in the caller
  * @dst: destination
@@ -111,38 +127,27 @@ int ttm_move_copy(const struct ttm_move_mem *dst,
 		  const struct ttm_move_mem *src, u64 offset, u64 bytes)
 {
 	struct ttm_move_iter to, from;
-	u64 end = offset + bytes;
-	ssize_t n;
 
 	ttm_move_iter_init(&to, dst);
 	ttm_move_iter_init(&from, src);
-	for (; offset < end; offset += n) {
-		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
-		n = ttm_move_copy_slice(&to, &from, offset, n);
-		if (n < 0)
-			return n;
-		cond_resched();
-	}
-	return 0;
+	return ttm_move_copy_some(&to, &from, offset, bytes);
 }
 EXPORT_SYMBOL_GPL(ttm_move_copy);
 
 /* A hole does not excuse the bytes behind it, where they may not stay as they are. */
-static int ttm_move_clear_some(const struct ttm_move_mem *dst, u64 offset,
-			       u64 bytes, bool skip_holes)
+int ttm_move_clear_some(struct ttm_move_iter *dst, u64 offset, u64 bytes,
+			bool skip_holes)
 {
-	struct ttm_move_iter to;
 	struct iosys_map map;
 	u64 end = offset + bytes;
 	ssize_t n;
 
-	ttm_move_iter_init(&to, dst);
 	for (; offset < end; offset += n) {
 		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
-		n = ttm_move_iter_map(&to, offset, n, &map);
+		n = ttm_move_iter_map(dst, offset, n, &map);
 		if (n > 0) {
 			ttm_move_clear_map(&map, n);
-			ttm_move_iter_unmap(&to, &map);
+			ttm_move_iter_unmap(dst, &map);
 		} else if (skip_holes) {
 			n = PAGE_SIZE - offset_in_page(offset);
 		} else {
@@ -164,7 +169,10 @@ static int ttm_move_clear_some(const struct ttm_move_mem *dst, u64 offset,
  */
 int ttm_move_clear(const struct ttm_move_mem *dst, u64 offset, u64 bytes)
 {
-	return ttm_move_clear_some(dst, offset, bytes, false);
+	struct ttm_move_iter to;
+
+	ttm_move_iter_init(&to, dst);
+	return ttm_move_clear_some(&to, offset, bytes, false);
 }
 EXPORT_SYMBOL_GPL(ttm_move_clear);
 
@@ -192,6 +200,7 @@ static void ttm_move_job_free(struct ttm_move_job *job)
 {
 	if (job->timeline != &job->own)
 		ttm_move_timeline_put(job->timeline);
+	kvfree(job->helpers);
 	kvfree(job);
 	module_put(THIS_MODULE);
 }
@@ -223,7 +232,7 @@ static bool ttm_move_job_release_may_sleep(const struct ttm_move_job *job)
 }
 
 /* Model: release_all. */
-static void ttm_move_job_release_all(struct list_head *retired)
+void ttm_move_job_release_all(struct list_head *retired)
 {
 	struct ttm_move_job *job, *next;
 
@@ -235,9 +244,9 @@ static void ttm_move_job_release_all(struct list_head *retired)
 	}
 }
 
-/* The worker */
+/* What is left to do when the dependencies have signalled */
 
-static void ttm_move_job_set_none(struct ttm_move_job *job)
+void ttm_move_job_set_none(struct ttm_move_job *job)
 {
 	job->op = TTM_MOVE_NONE;
 	WRITE_ONCE(job->direction, "none");
@@ -273,78 +282,6 @@ static bool ttm_move_job_is_needed(const struct ttm_move_job *job)
 		    ttm_move_guard_failed(job, job->deps[i].fence))
 			return true;
 	return job->failed || !job->guarded;
-}
-
-/* What was left to do has lost its purpose while the job waited. */
-static bool ttm_move_job_is_moot(const struct ttm_move_job *job)
-{
-	return job->dies_with_bo &&
-	       (job->op == TTM_MOVE_COPY || job->op == TTM_MOVE_CLEAR) &&
-	       ttm_move_bo_is_dead(job->bo);
-}
-
-static int ttm_move_job_touch(struct ttm_move_job *job)
-{
-	const struct ttm_move_ops *ops = job->mdev->ops;
-	int ret = ops->begin ? ops->begin(job) : 0;
-
-	if (ret < 0)
-		return ret;
-	switch (job->op) {
-	case TTM_MOVE_COPY:
-		return ttm_move_copy(&job->dst, &job->src, 0, job->bytes);
-	case TTM_MOVE_CLEAR:
-		return ttm_move_clear(&job->dst, 0, job->bytes);
-	default:
-		return -EIO;
-	}
-}
-
-/*
- * Whatever goes wrong, the destination holds no stale bytes when the fence
- * signals: it is written to the end, or zeroed and the fence carries the error.
- */
-static void ttm_move_job_execute(struct ttm_move_job *job)
-{
-	if (job->op == TTM_MOVE_NONE)
-		return;
-
-	job->error = ttm_move_job_touch(job);
-	if (job->error && job->op != TTM_MOVE_REFUSE)
-		ttm_move_clear_some(&job->dst, 0, job->bytes, true);
-	/*
-	 * Drain write-combining buffers before the fence tells others that the
-	 * bytes are there; pairs with the ordering that their wait implies.
-	 */
-	wmb();
-}
-
-static void ttm_move_job_run(struct ttm_move_job *job)
-{
-	WRITE_ONCE(job->state, TTM_MOVE_COPYING);
-	if (ttm_move_job_is_moot(job))
-		ttm_move_job_set_none(job);
-	trace_ttm_move_copy_begin(job, ttm_move_job_lap(job));
-	ttm_move_job_execute(job);
-	trace_ttm_move_copy_end(job, ttm_move_job_lap(job));
-}
-
-/*
- * The whole worker is on the way to a signal, that of its own job or of one that
- * waits behind it: all of it is annotated, up to the point where the jobs it
- * retired need to be released. Model: work.
- */
-static void ttm_move_job_work(struct work_struct *work)
-{
-	struct ttm_move_job *job = container_of(work, typeof(*job), work);
-	bool cookie = ttm_move_section_begin();
-	LIST_HEAD(retired);
-
-	ttm_move_job_run(job);
-	ttm_move_timeline_retire(job->timeline, job, &retired);
-	ttm_move_section_end(cookie);
-
-	ttm_move_job_release_all(&retired);
 }
 
 /* The fence */
@@ -423,12 +360,9 @@ static void ttm_move_job_depend_put(struct ttm_move_job *job)
 
 	WRITE_ONCE(job->state, TTM_MOVE_READY);
 	trace_ttm_move_ready(job, ttm_move_job_lap(job));
-	if (ttm_move_job_is_needed(job)) {
-		queue_work(job->mdev->wq, &job->work);
-	} else {
+	if (!ttm_move_job_is_needed(job))
 		ttm_move_job_set_none(job);
-		queue_work(job->mdev->pass_wq, &job->work);
-	}
+	ttm_move_work_queue(job);
 }
 
 /*
@@ -632,7 +566,7 @@ struct ttm_move_job *ttm_move_job_create(struct ttm_move_device *mdev,
 	ttm_move_job_set_none(job);
 	job->deps = job->inline_deps;
 	job->max_deps = TTM_MOVE_INLINE_DEPS;
-	INIT_WORK(&job->work, ttm_move_job_work);
+	ttm_move_work_init(job);
 	INIT_WORK(&job->release_work, ttm_move_job_release_work);
 	if (timeline) {
 		job->timeline = ttm_move_timeline_get(timeline);
@@ -644,6 +578,18 @@ struct ttm_move_job *ttm_move_job_create(struct ttm_move_device *mdev,
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_create);
 
+static int ttm_move_job_set_dst(struct ttm_move_job *job,
+				struct ttm_move_mem *dst, u64 bytes)
+{
+	if (!ttm_move_mem_holds(dst, bytes))
+		return -EINVAL;
+
+	job->bytes = bytes;
+	job->dst = *dst;
+	memset(dst, 0, sizeof(*dst));
+	return 0;
+}
+
 /**
  * ttm_move_job_set_copy() - let a job copy
  * @job: a job that is not armed
@@ -651,7 +597,10 @@ EXPORT_SYMBOL_GPL(ttm_move_job_create);
  * @src: source; likewise
  * @bytes: how much, from the beginning of both
  *
- * Context: Any context.
+ * A move of more than one chunk may be shared by several CPUs; where there is no
+ * memory for that it is not.
+ *
+ * Context: Process context. May sleep.
  * Return: 0, or -EINVAL if either memory is shorter than @bytes, or lies outside
  * of its aperture.
  */
@@ -663,7 +612,7 @@ int ttm_move_job_set_copy(struct ttm_move_job *job, struct ttm_move_mem *dst,
 	if (!ttm_move_mem_holds(src, bytes))
 		return -EINVAL;
 
-	ret = ttm_move_job_set_clear(job, dst, bytes);
+	ret = ttm_move_job_set_dst(job, dst, bytes);
 	if (ret)
 		return ret;
 
@@ -672,6 +621,7 @@ int ttm_move_job_set_copy(struct ttm_move_job *job, struct ttm_move_mem *dst,
 	job->leaves_tt = src->ops->maps_tt;
 	job->src = *src;
 	memset(src, 0, sizeof(*src));
+	ttm_move_work_share(job);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_set_copy);
@@ -682,21 +632,21 @@ EXPORT_SYMBOL_GPL(ttm_move_job_set_copy);
  * @dst: destination; on success the job owns it, and @dst is emptied
  * @bytes: how much, from its beginning
  *
- * Context: Any context.
+ * Context: As for ttm_move_job_set_copy().
  * Return: 0, or -EINVAL if the memory is shorter than @bytes, or lies outside of
  * its aperture.
  */
 int ttm_move_job_set_clear(struct ttm_move_job *job, struct ttm_move_mem *dst,
 			   u64 bytes)
 {
-	if (!ttm_move_mem_holds(dst, bytes))
-		return -EINVAL;
+	int ret = ttm_move_job_set_dst(job, dst, bytes);
+
+	if (ret)
+		return ret;
 
 	job->op = TTM_MOVE_CLEAR;
 	job->direction = "clear";
-	job->bytes = bytes;
-	job->dst = *dst;
-	memset(dst, 0, sizeof(*dst));
+	ttm_move_work_share(job);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_set_clear);

@@ -22,6 +22,8 @@
 
 #include <kunit/test.h>
 
+#include "../ttm_move_internal.h"
+
 #define MVT_VRAM_PAGES	64
 #define MVT_VRAM_BYTES	((size_t)MVT_VRAM_PAGES << PAGE_SHIFT)
 
@@ -145,6 +147,7 @@ enum mvt_source {
  * @vram: video memory
  * @hooks: what the other hooks answer and have seen
  * @allocs: what becomes of the worker's allocations
+ * @limits: of the worker, from before the test
  * @counts: objects and pages
  * @context: of those who move objects and create them
  * @source: of the signals of mvt_bo_add_users()
@@ -171,6 +174,7 @@ struct mvt {
 	struct mvt_vram vram;
 	struct mvt_hooks hooks;
 	struct mvt_allocs allocs;
+	struct ttm_move_limits limits;
 	struct mvt_counts counts;
 	enum mvt_context context;
 	enum mvt_source source;

@@ -316,6 +316,7 @@ void mvt_settle(struct mvt *fx)
 {
 	do {
 		flush_workqueue(fx->mdev.wq);
+		flush_workqueue(fx->mdev.help_wq);
 		flush_workqueue(fx->mdev.pass_wq);
 	} while (mvt_is_running(&fx->mdev));
 	flush_workqueue(fx->mdev.release_wq);
@@ -371,6 +372,7 @@ int mvt_init(struct kunit *test)
 	fx->was_tainted = mvt_is_tainted();
 	fx->funcs = mvt_bdev_funcs;
 	fx->ops = mvt_move_ops;
+	fx->limits = ttm_move_limits;
 	prandom_seed_state(&fx->rnd, 1);
 	INIT_LIST_HEAD(&fx->fences);
 	INIT_LIST_HEAD(&fx->bos);
@@ -458,6 +460,7 @@ void mvt_exit(struct kunit *test)
 	mvt_fences_fini(fx);
 	mvt_check_counts(fx);
 	mvt_allocs_fini(fx);
+	ttm_move_limits = fx->limits;
 	mvt_check_kernel(fx);
 }
 
