@@ -293,6 +293,7 @@ struct ttm_move_stats {
  * @evictions: one timeline per memory type; their fences may land in
  *	&struct ttm_resource_manager.move
  * @wq: runs the copies; everything on the way to a signal and nothing else
+ * @urgent_wq: runs copies that somebody waits for by a deadline
  * @help_wq: runs the helpers of copies, which may come late or never
  * @pass_wq: runs the jobs that have nothing to do but to signal in order, which
  *	no copy may hold up
@@ -311,6 +312,7 @@ struct ttm_move_device {
 	void *priv;
 	struct ttm_move_timeline *evictions[TTM_NUM_MEM_TYPES];
 	struct workqueue_struct *wq;
+	struct workqueue_struct *urgent_wq;
 	struct workqueue_struct *help_wq;
 	struct workqueue_struct *pass_wq;
 	struct workqueue_struct *release_wq;
@@ -435,6 +437,7 @@ struct ttm_move_worker {
  * @leaves_tt: the source is system pages, which TTM keeps until @fence has signalled
  * @dies_with_bo: there is nothing to do once @bo has died and nobody uses it; for
  *	jobs whose fence is in the reservation of @bo, which lives until it has signalled
+ * @urgent: somebody has set a deadline for @fence, or for one that signals after it
  * @prepared: the driver's prepare hook has accepted the job
  * @worker: the one that always comes
  * @helpers: those that share its chunks; an allocation, or NULL
@@ -475,6 +478,7 @@ struct ttm_move_job {
 	bool foreign;
 	bool leaves_tt;
 	bool dies_with_bo;
+	bool urgent;
 	bool prepared;
 	struct ttm_move_worker worker;
 	struct ttm_move_worker *helpers;

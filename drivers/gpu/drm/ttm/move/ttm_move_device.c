@@ -52,8 +52,9 @@ static int ttm_move_device_create_timelines(struct ttm_move_device *mdev)
  * choose the CPUs and the priority; the number tells the queue from that of the
  * same device before it was unplugged, which lasts as long as its users.
  *
- * Helpers of a copy have another: whether they get a CPU nobody waits for, and theirs
- * is one that would be idle.
+ * A copy that somebody waits for by a deadline may pass those: one at a time, so that
+ * deadlines for all make nobody slower. Helpers of a copy have another queue: whether they
+ * get a CPU nobody waits for, and theirs is one that would be idle.
  *
  * Jobs that only pass on what somebody else has copied must not wait for a CPU behind
  * those that copy. Release may sleep on anything, so it must not share a rescuer.
@@ -68,6 +69,9 @@ static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 	mdev->wq = alloc_workqueue("ttm_move%u_%s",
 				   WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
 				   max_active, number, name);
+	mdev->urgent_wq = alloc_workqueue("ttm_move_urgent%u_%s",
+					  WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
+					  1, number, name);
 	mdev->help_wq = alloc_workqueue("ttm_move_help%u_%s",
 					WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
 					0, number, name);
@@ -76,14 +80,16 @@ static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 					0, name);
 	mdev->release_wq = alloc_workqueue("ttm_move_put_%s", WQ_UNBOUND, 0,
 					   name);
-	return mdev->wq && mdev->help_wq && mdev->pass_wq && mdev->release_wq ?
-	       0 : -ENOMEM;
+	return mdev->wq && mdev->urgent_wq && mdev->help_wq && mdev->pass_wq &&
+	       mdev->release_wq ? 0 : -ENOMEM;
 }
 
 static void ttm_move_device_destroy_queues(struct ttm_move_device *mdev)
 {
 	if (mdev->wq)
 		destroy_workqueue(mdev->wq);
+	if (mdev->urgent_wq)
+		destroy_workqueue(mdev->urgent_wq);
 	if (mdev->help_wq)
 		destroy_workqueue(mdev->help_wq);
 	if (mdev->pass_wq)

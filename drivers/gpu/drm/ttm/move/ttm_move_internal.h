@@ -45,6 +45,8 @@ void ttm_move_timeline_add(struct ttm_move_timeline *timeline,
 void ttm_move_timeline_retire(struct ttm_move_timeline *timeline,
 			      struct ttm_move_job *job,
 			      struct list_head *retired);
+void ttm_move_timeline_hurry(struct ttm_move_timeline *timeline,
+			     struct ttm_move_job *job);
 
 /* ttm_move_work.c */
 
@@ -72,5 +74,6 @@ extern struct ttm_move_limits ttm_move_limits;
 void ttm_move_work_init(struct ttm_move_job *job);
 void ttm_move_work_share(struct ttm_move_job *job);
 void ttm_move_work_queue(struct ttm_move_job *job);
+void ttm_move_work_hurry(struct ttm_move_job *job);
 
 #endif

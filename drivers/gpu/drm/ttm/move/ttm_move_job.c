@@ -296,6 +296,56 @@ static const char *ttm_move_fence_timeline_name(struct dma_fence *fence)
 	return container_of(fence, struct ttm_move_job, fence)->timeline->name;
 }
 
+/* A reference to what an armed job waits for, until it has signalled. */
+static struct dma_fence *ttm_move_job_get_dep(struct ttm_move_job *job,
+					      unsigned int i)
+{
+	struct ttm_move_timeline *timeline = job->timeline;
+	struct dma_fence *fence = NULL;
+	unsigned long flags;
+
+	spin_lock_irqsave(&timeline->lock, flags);
+	if (!test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &job->fence.flags) &&
+	    i < job->num_deps)
+		fence = dma_fence_get(job->deps[i].fence);
+	spin_unlock_irqrestore(&timeline->lock, flags);
+	return fence;
+}
+
+/* Tells the owners of what the job waits for; returns one that is of the worker. */
+static struct dma_fence *ttm_move_job_hurry_deps(struct ttm_move_job *job,
+						 ktime_t deadline)
+{
+	struct dma_fence *fence, *ours = NULL;
+	unsigned int i;
+
+	for (i = 0; (fence = ttm_move_job_get_dep(job, i)); i++) {
+		if (!ttm_move_job_from_fence(fence))
+			dma_fence_set_deadline(fence, deadline);
+		else
+			swap(ours, fence);
+		dma_fence_put(fence);
+	}
+	return ours;
+}
+
+/*
+ * From the job to what it waits for, as long as that is a job as well, such as the move
+ * before of the same object; not by recursion, since there may be many.
+ */
+static void ttm_move_fence_set_deadline(struct dma_fence *fence, ktime_t deadline)
+{
+	struct dma_fence *next;
+
+	for (fence = dma_fence_get(fence); fence; fence = next) {
+		struct ttm_move_job *job = ttm_move_job_from_fence(fence);
+
+		ttm_move_timeline_hurry(job->timeline, job);
+		next = ttm_move_job_hurry_deps(job, deadline);
+		dma_fence_put(fence);
+	}
+}
+
 static void ttm_move_fence_free(struct rcu_head *rcu)
 {
 	struct dma_fence *fence = container_of(rcu, struct dma_fence, rcu);
@@ -313,6 +363,7 @@ static const struct dma_fence_ops ttm_move_fence_ops = {
 	.get_driver_name = ttm_move_fence_driver_name,
 	.get_timeline_name = ttm_move_fence_timeline_name,
 	.release = ttm_move_fence_release,
+	.set_deadline = ttm_move_fence_set_deadline,
 };
 
 /**

@@ -108,6 +108,28 @@ void ttm_move_timeline_add(struct ttm_move_timeline *timeline,
 }
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_timeline_add);
 
+/*
+ * Lets what has to signal before @job, and @job, go before other copies. All of them are
+ * still to be signalled, and so have not been released, while the lock is held.
+ */
+void ttm_move_timeline_hurry(struct ttm_move_timeline *timeline,
+			     struct ttm_move_job *job)
+{
+	struct ttm_move_job *each;
+	unsigned long flags;
+
+	spin_lock_irqsave(&timeline->lock, flags);
+	if (!test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &job->fence.flags)) {
+		list_for_each_entry(each, &timeline->jobs, link) {
+			ttm_move_work_hurry(each);
+			if (each == job)
+				break;
+		}
+	}
+	spin_unlock_irqrestore(&timeline->lock, flags);
+}
+EXPORT_SYMBOL_IF_KUNIT(ttm_move_timeline_hurry);
+
 /* Model: signal. */
 static void ttm_move_timeline_signal(struct ttm_move_job *job)
 {

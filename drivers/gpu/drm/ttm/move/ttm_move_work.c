@@ -317,7 +317,8 @@ enum ttm_move_turn {
 /* There are copies that have no CPU yet. */
 static bool ttm_move_work_gives_way(const struct ttm_move_job *job)
 {
-	return atomic_read(&job->mdev->waiting) && ttm_move_chunk_is_left(job);
+	return !READ_ONCE(job->urgent) && atomic_read(&job->mdev->waiting) &&
+	       ttm_move_chunk_is_left(job);
 }
 
 static enum ttm_move_turn ttm_move_work_turn(struct ttm_move_job *job)
@@ -350,11 +351,17 @@ static enum ttm_move_turn ttm_move_help_turn(struct ttm_move_worker *helper)
 	return TTM_MOVE_TURN_OVER;
 }
 
-/* Where the copies run of which none may hold up the other for long. */
+static struct workqueue_struct *ttm_move_work_wq(const struct ttm_move_job *job)
+{
+	if (job->op == TTM_MOVE_NONE)
+		return job->mdev->pass_wq;
+	return READ_ONCE(job->urgent) ? job->mdev->urgent_wq : job->mdev->wq;
+}
+
 static void ttm_move_work_queue_copy(struct ttm_move_job *job)
 {
 	atomic_inc(&job->mdev->waiting);
-	queue_work(job->mdev->wq, &job->worker.work);
+	queue_work(ttm_move_work_wq(job), &job->worker.work);
 }
 
 /* Lets the job's first worker go, which has a reference to the fence; any context. */
@@ -362,9 +369,23 @@ void ttm_move_work_queue(struct ttm_move_job *job)
 {
 	dma_fence_get(&job->fence);
 	if (job->op == TTM_MOVE_NONE)
-		queue_work(job->mdev->pass_wq, &job->worker.work);
+		queue_work(ttm_move_work_wq(job), &job->worker.work);
 	else
 		ttm_move_work_queue_copy(job);
+}
+
+/*
+ * Where the first worker is queued it is queued once more, and passes others then. Where
+ * it is about to be, it may not have heard of it: a deadline is a hint. Any context; the
+ * job has not signalled.
+ */
+void ttm_move_work_hurry(struct ttm_move_job *job)
+{
+	if (READ_ONCE(job->urgent))
+		return;
+	WRITE_ONCE(job->urgent, true);
+	if (cancel_work(&job->worker.work))
+		queue_work(ttm_move_work_wq(job), &job->worker.work);
 }
 
 /* Once a chunk has been taken the job has begun; it may be over, too. */

@@ -594,6 +594,7 @@ static void mvb_flush_worker(struct work_struct *work)
 	struct mvb *b = container_of(work, struct mvb, work);
 
 	mvb_run_on(b->fx->mdev.wq, &b->nop);
+	mvb_run_on(b->fx->mdev.urgent_wq, &b->nop);
 	mvb_run_on(b->fx->mdev.help_wq, &b->nop);
 	mvb_run_on(b->fx->mdev.pass_wq, &b->nop);
 }

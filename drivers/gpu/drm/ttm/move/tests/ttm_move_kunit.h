@@ -262,6 +262,7 @@ void mvt_vram_dirty(struct mvt *fx);
  * @timer: signals @base from a timer
  * @hrtimer: signals @base from the interrupt of a timer
  * @in_irq: @base was signalled in an interrupt
+ * @deadline: that somebody has set, or 0
  */
 struct mvt_fence {
 	struct dma_fence base;
@@ -279,6 +280,7 @@ struct mvt_fence {
 	struct timer_list timer;
 	struct hrtimer hrtimer;
 	bool in_irq;
+	ktime_t deadline;
 };
 
 /* ttm_move_kunit_fence.c */

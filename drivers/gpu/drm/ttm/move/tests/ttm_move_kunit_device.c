@@ -316,6 +316,7 @@ void mvt_settle(struct mvt *fx)
 {
 	do {
 		flush_workqueue(fx->mdev.wq);
+		flush_workqueue(fx->mdev.urgent_wq);
 		flush_workqueue(fx->mdev.help_wq);
 		flush_workqueue(fx->mdev.pass_wq);
 	} while (mvt_is_running(&fx->mdev));

@@ -106,7 +106,13 @@ static bool mvt_fence_enable_signaling(struct dma_fence *base)
 	return true;
 }
 
+static void mvt_fence_set_deadline(struct dma_fence *base, ktime_t deadline)
+{
+	container_of(base, struct mvt_fence, base)->deadline = deadline;
+}
+
 static const struct dma_fence_ops mvt_fence_ops = {
+	.set_deadline = mvt_fence_set_deadline,
 	.get_driver_name = mvt_fence_name,
 	.get_timeline_name = mvt_fence_name,
 	.enable_signaling = mvt_fence_enable_signaling,

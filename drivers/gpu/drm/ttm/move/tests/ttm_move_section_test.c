@@ -164,6 +164,7 @@ static void ttm_move_section_needs_no_memory(struct kunit *test)
 
 	fence = ttm_move_job_arm(copy);
 	mvt_flush_in_reclaim(fx->mdev.wq);
+	mvt_flush_in_reclaim(fx->mdev.urgent_wq);
 	mvt_flush_in_reclaim(fx->mdev.help_wq);
 	mvt_expect_done(fx, fence, 1);
 	fence = ttm_move_job_arm(pass);

@@ -596,6 +596,137 @@ static void ttm_move_work_helpers_go_for_copies(struct kunit *test)
 	dma_fence_put(fence);
 }
 
+/* Deadlines */
+
+/* A copy that is held in its first chunk, and with it all that may run at once. */
+static struct dma_fence *mvt_hold_copies(struct mvt *fx, struct mvt_crowd *crowd)
+{
+	struct dma_fence *fence;
+
+	ttm_move_limits.write_workers = 1;
+	workqueue_set_max_active(fx->mdev.wq, 1);
+	mvt_crowd_close(crowd, 0, 0);
+	fence = ttm_move_job_arm(mvt_crowd_job(fx, crowd, MVT_CHUNK_BYTES));
+	mvt_crowd_wait(fx, crowd, 1);
+	return fence;
+}
+
+/* Clears the destination, on a timeline; has to wait for @dep as well, if there is one. */
+static struct dma_fence *mvt_arm_clear(struct mvt *fx,
+				       struct ttm_move_timeline *timeline,
+				       struct dma_fence *dep)
+{
+	struct ttm_move_job *job = ttm_move_job_create(&fx->mdev, timeline);
+
+	KUNIT_ASSERT_NOT_NULL(fx->test, job);
+	mvt_job_set_clear(fx, job);
+	ttm_move_job_add_dependency(job, dep);
+	return ttm_move_job_arm(job);
+}
+
+static void mvt_expect_pending(struct mvt *fx, struct dma_fence *fence)
+{
+	mvt_give_way();
+	KUNIT_EXPECT_FALSE(fx->test, dma_fence_is_signaled(fence));
+}
+
+/* It passes those that are queued, and the one that is under way. */
+static void ttm_move_deadline_passes_other_copies(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_crowd *crowd = mvt_crowd_create(fx, MVT_SRC);
+	struct dma_fence *held = mvt_hold_copies(fx, crowd);
+	struct dma_fence *queued = mvt_arm_clear(fx, NULL, NULL);
+	struct dma_fence *urgent = mvt_arm_clear(fx, NULL, NULL);
+
+	mvt_expect_pending(fx, urgent);
+	dma_fence_set_deadline(urgent, ktime_get());
+	mvt_wait(fx, urgent);
+	mvt_expect_pending(fx, queued);
+	mvt_expect_pending(fx, held);
+
+	mvt_crowd_open(crowd);
+	mvt_expect_done(fx, held, 1);
+	mvt_expect_done(fx, queued, 1);
+	/* Too late. */
+	dma_fence_set_deadline(urgent, ktime_get());
+	ttm_move_timeline_hurry(ttm_move_job_from_fence(urgent)->timeline,
+				ttm_move_job_from_fence(urgent));
+	mvt_expect_done(fx, urgent, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->mdev.waiting), 0);
+}
+
+/* What has to signal before it comes along; what comes after it does not. */
+static void ttm_move_deadline_keeps_the_order(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_move_timeline *timeline = fx->mdev.evictions[TTM_PL_VRAM];
+	struct mvt_crowd *crowd = mvt_crowd_create(fx, MVT_SRC);
+	struct dma_fence *held = mvt_hold_copies(fx, crowd);
+	struct dma_fence *before = mvt_arm_clear(fx, timeline, NULL);
+	struct dma_fence *urgent = mvt_arm_clear(fx, timeline, NULL);
+	struct dma_fence *after = mvt_arm_clear(fx, timeline, NULL);
+
+	dma_fence_set_deadline(urgent, ktime_get());
+	mvt_wait(fx, urgent);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(before));
+	mvt_expect_pending(fx, after);
+	mvt_expect_pending(fx, held);
+
+	mvt_crowd_open(crowd);
+	mvt_expect_done(fx, held, 1);
+	mvt_expect_done(fx, before, 1);
+	mvt_expect_done(fx, urgent, 1);
+	mvt_expect_done(fx, after, 1);
+}
+
+/* Nothing is done before it may, but others learn of it, and then there is no queue. */
+static void ttm_move_deadline_waits_for_dependencies(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *dep = mvt_fence_create(fx);
+	struct mvt_crowd *crowd = mvt_crowd_create(fx, MVT_SRC);
+	struct dma_fence *held = mvt_hold_copies(fx, crowd);
+	struct dma_fence *first = mvt_arm_clear(fx, NULL, &dep->base);
+	struct dma_fence *urgent = mvt_arm_clear(fx, NULL, first);
+	ktime_t deadline = ktime_get();
+
+	dma_fence_set_deadline(urgent, deadline);
+	KUNIT_EXPECT_EQ(test, dep->deadline, deadline);
+	mvt_expect_pending(fx, first);
+	mvt_fence_signal(dep);
+	mvt_wait(fx, urgent);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(first));
+	mvt_expect_pending(fx, held);
+
+	mvt_crowd_open(crowd);
+	mvt_expect_done(fx, held, 1);
+	mvt_expect_done(fx, first, 1);
+	mvt_expect_done(fx, urgent, 1);
+}
+
+/* What is under way does not give way any more. */
+static void ttm_move_deadline_goes_on(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_crowd *crowd = mvt_crowd_create(fx, MVT_SRC);
+	struct mvt_crowd *other = mvt_crowd_create(fx, MVT_SRC);
+	struct mvt_log log = {};
+	struct dma_fence *held, *queued;
+
+	crowd->log = &log;
+	crowd->name = 'a';
+	other->log = &log;
+	other->name = 'b';
+	held = mvt_hold_copies(fx, crowd);
+	queued = ttm_move_job_arm(mvt_crowd_job(fx, other, PAGE_SIZE));
+	dma_fence_set_deadline(held, ktime_get());
+	mvt_crowd_open(crowd);
+	mvt_expect_done(fx, held, 1);
+	mvt_expect_done(fx, queued, 1);
+	KUNIT_EXPECT_STREQ(test, log.names, "aaaaaaaab");
+}
+
 static struct kunit_case ttm_move_work_cases[] = {
 	KUNIT_CASE(ttm_move_work_takes_each_chunk_once),
 	KUNIT_CASE(ttm_move_work_ends_with_a_part_of_a_chunk),
@@ -611,6 +742,10 @@ static struct kunit_case ttm_move_work_cases[] = {
 	KUNIT_CASE(ttm_move_work_lets_a_small_move_go_first),
 	KUNIT_CASE(ttm_move_work_takes_turns),
 	KUNIT_CASE(ttm_move_work_helpers_go_for_copies),
+	KUNIT_CASE(ttm_move_deadline_passes_other_copies),
+	KUNIT_CASE(ttm_move_deadline_keeps_the_order),
+	KUNIT_CASE(ttm_move_deadline_waits_for_dependencies),
+	KUNIT_CASE(ttm_move_deadline_goes_on),
 	{ }
 };
 
