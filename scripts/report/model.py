@@ -6,7 +6,7 @@ usage: model.py report OUT BUGS NAME...
        model.py rows OUT ROWS
 
 report reads BUGS, the list of bugs that can be planted and who has to find each of them,
-and OUT/NAME/pan.log and OUT/NAME/times for each NAME: a bug, or a search of the model as
+and OUT/NAME/pan.log and OUT/NAME/times for each NAME: a bug, or a search of a model as
 it is, the first of which counts the states. Prints a table and writes OUT/report.json.
 Exit status 1 where anything is not as expected.
 
@@ -23,8 +23,9 @@ from typing import Dict, List, NamedTuple, Optional
 
 DEADLOCK, LIVELOCK = "deadlock", "livelock"
 
-# Searches of the model as it is, and what they look for.
-UNBROKEN = {"unbroken": "every property", "unbroken-loops": "every execution ends"}
+# Searches of the models as they are, and what they look for.
+UNBROKEN = {"unbroken": "every property", "unbroken-loops": "every execution ends",
+            "share": "every property", "share-loops": "every execution ends"}
 
 VIOLATED = re.compile(r"^pan:\d+: assertion violated (\w+) ", re.M)
 END_STATE = re.compile(r"^pan:\d+: invalid end state ", re.M)
@@ -108,7 +109,7 @@ def problem_of_bug(said: str, expected: str) -> str:
 
 
 def search_of(out: Path, name: str, expected: Optional[str]) -> Search:
-    """The search of that name; one without an expected finder is of the model as it is."""
+    """The search of that name; one without an expected finder is of a model as it is."""
     said = (out / name / "pan.log").read_text(errors="replace")
     start, end = map(float, (out / name / "times").read_text().split())
     memory = MEMORY.search(said)
@@ -130,13 +131,13 @@ def read_bugs(path: Path) -> Dict[str, str]:
 
 def table(searches: List[Search]) -> str:
     """The report for people."""
-    lines = [f"{'variant':20} {'property':30} {'result':9} {'states':>10} {'seconds':>8}"]
+    lines = [f"{'variant':22} {'property':30} {'result':9} {'states':>10} {'seconds':>8}"]
     for s in searches:
         good = "holds" if s.name in UNBROKEN else "found"
-        lines.append(f"{s.name:20} {s.expected:30} {good if s.passed else 'FAILED':9} "
+        lines.append(f"{s.name:22} {s.expected:30} {good if s.passed else 'FAILED':9} "
                      f"{s.states:>10,} {s.seconds:>8.1f}")
         if s.problem:
-            lines.append(f"{'':20} {s.problem}")
+            lines.append(f"{'':22} {s.problem}")
     return "\n".join(lines + [""])
 
 

@@ -154,7 +154,8 @@ class Report(unittest.TestCase):
 class ListOfBugs(unittest.TestCase):
     def setUp(self):
         self.bugs = model.read_bugs(TOP / "tools/testing/model/bugs")
-        self.source = (TOP / "tools/testing/model/ttm_move.pml").read_text()
+        self.source = "".join(file.read_text()
+                              for file in (TOP / "tools/testing/model").glob("*.pml"))
 
     def test_every_bug_of_the_model_and_no_other(self):
         planted = set(re.findall(r"\bBUG_([A-Z_]+)\b", self.source)) - {"NAME"}

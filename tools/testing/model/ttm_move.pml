@@ -14,6 +14,8 @@
  * failsafe job that guards GUARD. Job 2 waits for DEP and for job 1, and its release may
  * sleep.
  *
+ * What happens in the step in which a job copies is the subject of ttm_move_share.pml.
+ *
  * -DEARLY_FLUSH adds a flush at any time, which takes six times as long to search.
  * -DBUG_NAME plants a bug; they are in the file bugs, with the property that finds each.
  */
@@ -520,7 +522,7 @@ inline release_all()		/* ttm_move_job_release_all() */
 	od
 }
 
-proctype work(byte j)		/* ttm_move_job_work() */
+proctype work(byte j)		/* ttm_move_work() */
 {
 	byte i, f, t, retired;
 	bool locked;
@@ -528,7 +530,7 @@ proctype work(byte j)		/* ttm_move_job_work() */
 	bool leave;
 #endif
 
-	atomic {			/* ttm_move_job_run() */
+	atomic {			/* ttm_move_job_begin() */
 		state[j] == READY && cpus > 0 ->
 		cpus--;
 		state[j] = COPYING;
