@@ -34,12 +34,15 @@ static void ttm_move_show_totals(struct seq_file *m,
 
 static void ttm_move_show_routines(struct seq_file *m)
 {
-	seq_printf(m, "read_plain_aperture: %s\n",
-		   ttm_move_copy_name(false, true, true));
-	seq_printf(m, "read_other_aperture: %s\n",
-		   ttm_move_copy_name(false, true, false));
-	seq_printf(m, "write_aperture: %s\n",
-		   ttm_move_copy_name(true, false, true));
+	enum ttm_move_dir dir;
+
+	seq_printf(m, "routines: %s\n", ttm_move_copy_overridden());
+	seq_printf(m, "%-12s %-14s %s\n", "direction", "plain_memory",
+		   "other_aperture");
+	for (dir = 0; dir < TTM_MOVE_NUM_DIRS; dir++)
+		seq_printf(m, "%-12s %-14s %s\n", ttm_move_dir_name(dir),
+			   ttm_move_routine_of(dir, true)->name,
+			   ttm_move_routine_of(dir, false)->name);
 }
 
 static void ttm_move_show_job(struct seq_file *m, struct ttm_move_job *job)

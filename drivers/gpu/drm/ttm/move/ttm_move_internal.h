@@ -7,15 +7,10 @@
 
 #include <drm/ttm/ttm_move.h>
 
+#include "ttm_move_copy.h"
+
 /* ttm_move_bo.c */
 bool ttm_move_bo_is_dead(struct ttm_buffer_object *bo);
-
-/* ttm_move_copy.c */
-void ttm_move_copy_init(void);
-void ttm_move_copy_map(struct iosys_map *dst, const struct iosys_map *src,
-		       size_t bytes, bool plain);
-void ttm_move_clear_map(struct iosys_map *dst, size_t bytes);
-const char *ttm_move_copy_name(bool dst_io, bool src_io, bool plain);
 
 /* ttm_move_device.c */
 void ttm_move_device_track(struct ttm_move_job *job);

@@ -146,7 +146,7 @@ int ttm_move_clear_some(struct ttm_move_iter *dst, u64 offset, u64 bytes,
 		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
 		n = ttm_move_iter_map(dst, offset, n, &map);
 		if (n > 0) {
-			ttm_move_clear_map(&map, n);
+			ttm_move_clear_map(&map, n, ttm_move_is_plain(dst, &map));
 			ttm_move_iter_unmap(dst, &map);
 		} else if (skip_holes) {
 			n = PAGE_SIZE - offset_in_page(offset);
