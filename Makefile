@@ -44,6 +44,9 @@ igt-tree: ## put those tests into a tree of IGT's (scripts/igt-tree --help)
 stress: ## move, evict, kill and fail for five minutes (scripts/stress --help)
 	@scripts/stress $(MAKEOVERRIDES)
 
+bench-copy: ## measure the ways to move bytes (scripts/bench-copy --help)
+	@scripts/bench-copy $(MAKEOVERRIDES)
+
 model: ## search all interleavings of the model of a job's life (scripts/model --help)
 	@scripts/model $(MAKEOVERRIDES)
 
@@ -62,4 +65,4 @@ clean: ## remove everything that was built or reported, but not the downloads
 help: ## show this
 	@sed -n 's/^\([a-z0-9-]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree stress model mutants htmldocs readme clean help
+.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree stress bench-copy model mutants htmldocs readme clean help

@@ -34,6 +34,7 @@
 #define ttm_move_is_guest()	boot_cpu_has(X86_FEATURE_HYPERVISOR)
 #else
 #define ttm_move_is_guest()	false
+/* No routine here uses the FPU. */
 #define kernel_fpu_begin()	do { } while (0)
 #define kernel_fpu_end()	do { } while (0)
 #define irq_fpu_usable()	false
@@ -373,22 +374,44 @@ static void ttm_move_see_read(const struct iosys_map *src, size_t bytes)
 		instrument_read(src->vaddr, bytes);
 }
 
-static void ttm_move_section_begin(const struct ttm_move_routine *routine)
+/*
+ * Around all sections of a copy, and not each: whoever is preempted between two of them
+ * passes full barriers in the scheduler.
+ */
+static void ttm_move_stream_begin(const struct ttm_move_routine *routine)
 {
-	if (routine->fpu) {
-		kernel_fpu_begin();
-		/* Streaming loads may pass older accesses to the same bytes. */
-		mb();
-	}
+	if (!routine->fpu)
+		return;
+	/* Streaming loads may pass older accesses to the same bytes. */
+	mb();
 }
 
-static void ttm_move_section_end(const struct ttm_move_routine *routine)
+static void ttm_move_stream_end(const struct ttm_move_routine *routine)
 {
-	if (routine->fpu) {
-		/* Younger stores may pass streaming ones: the signal's must not. */
-		wmb();
+	if (!routine->fpu)
+		return;
+	/* Younger stores may pass streaming ones: the signal's must not. */
+	wmb();
+}
+
+static void ttm_move_copy_section(const struct ttm_move_routine *routine,
+				  void *dst, const void *src, size_t bytes)
+{
+	if (routine->fpu)
+		kernel_fpu_begin();
+	routine->copy(dst, src, bytes);
+	if (routine->fpu)
 		kernel_fpu_end();
-	}
+}
+
+static void ttm_move_clear_section(const struct ttm_move_routine *routine,
+				   void *dst, size_t bytes)
+{
+	if (routine->fpu)
+		kernel_fpu_begin();
+	routine->clear(dst, bytes);
+	if (routine->fpu)
+		kernel_fpu_end();
 }
 
 /* Whole units, from an aligned address. */
@@ -403,12 +426,12 @@ static void ttm_move_copy_sections(const struct ttm_move_routine *routine,
 
 	ttm_move_see_read(src, bytes);
 	ttm_move_see_write(dst, bytes);
+	ttm_move_stream_begin(routine);
 	for (; bytes; bytes -= n, from += n, to += n) {
 		n = min(bytes, ttm_move_section_bytes[dir]);
-		ttm_move_section_begin(routine);
-		routine->copy(to, from, n);
-		ttm_move_section_end(routine);
+		ttm_move_copy_section(routine, to, from, n);
 	}
+	ttm_move_stream_end(routine);
 }
 
 static void ttm_move_clear_sections(const struct ttm_move_routine *routine,
@@ -421,10 +444,9 @@ static void ttm_move_clear_sections(const struct ttm_move_routine *routine,
 	ttm_move_see_write(dst, bytes);
 	for (; bytes; bytes -= n, to += n) {
 		n = min(bytes, ttm_move_section_bytes[dir]);
-		ttm_move_section_begin(routine);
-		routine->clear(to, n);
-		ttm_move_section_end(routine);
+		ttm_move_clear_section(routine, to, n);
 	}
+	ttm_move_stream_end(routine);
 }
 
 /* How many bytes lie before the first that is aligned for the routine. */
