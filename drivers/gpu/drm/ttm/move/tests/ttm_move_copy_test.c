@@ -372,6 +372,18 @@ static void mvt_become_guest(struct kunit *test, struct mvt_machine *m)
 	KUNIT_ASSERT_EQ(test, ttm_move_copy_override("auto"), 0);
 }
 
+static void ttm_move_override_refuses_what_the_cpu_lacks(struct kunit *test)
+{
+	struct mvt_machine m;
+
+	mvt_machine_init(test, &m);
+	mvt_become_guest(test, &m);
+	KUNIT_EXPECT_EQ(test, ttm_move_copy_override("none"), -EINVAL);
+	KUNIT_EXPECT_STREQ(test, ttm_move_copy_overridden(), "auto");
+	KUNIT_EXPECT_EQ(test, ttm_move_copy_override("fast"), 0);
+	KUNIT_EXPECT_STREQ(test, ttm_move_copy_overridden(), "fast");
+}
+
 /* Copies and clears in what is I/O memory at the ends that say so. */
 static void mvt_expect_wide(struct mvt *fx, bool dst_io, bool src_io,
 			    bool vouched, bool want)
@@ -514,6 +526,7 @@ static struct kunit_case ttm_move_copy_cases[] = {
 	KUNIT_CASE(ttm_move_table_is_chosen_from),
 	KUNIT_CASE(ttm_move_override_refuses_what_there_is_not),
 	KUNIT_CASE(ttm_move_override_takes_every_routine),
+	KUNIT_CASE(ttm_move_override_refuses_what_the_cpu_lacks),
 	KUNIT_CASE(ttm_move_routine_depends_on_the_drivers_word),
 	KUNIT_CASE(ttm_move_routines_move_the_right_bytes),
 	{}
