@@ -63,9 +63,6 @@ struct ttm_move_run {
  * allocate, sleep, or take a lock that is elsewhere held over either.
  */
 struct ttm_move_mem_ops {
-	/** @name: for messages and debugfs */
-	const char *name;
-
 	/** @maps_tt: the memory is the system pages of a &struct ttm_tt */
 	bool maps_tt;
 
@@ -245,7 +242,9 @@ struct ttm_move_ops {
 	/**
 	 * @begin: called by the worker right before it touches memory, inside
 	 * the signalling section. A negative errno forbids the copy: the
-	 * destination is cleared instead, and the fence carries the error. For
+	 * destination is cleared instead, and the fence carries the error.
+	 * -ENODEV says that the device is gone, or without power: its memory is
+	 * left alone then, and only system pages are cleared. For
 	 * TTM_MOVE_REFUSE, nobody has written the destination, and nobody will:
 	 * keep others away from it.
 	 */
@@ -274,7 +273,7 @@ struct ttm_move_ops {
  * @cleared_bytes: cleared by the worker
  * @skipped: jobs that had nothing to copy (failsafe, no data, the object has died)
  * @errors: jobs whose fence carries an error
- * @sync_moves: moves done in the caller, for want of memory for a job
+ * @sync_moves: moves done in the caller instead, such as for want of memory for a job
  */
 struct ttm_move_stats {
 	u64 jobs;
@@ -435,6 +434,8 @@ struct ttm_move_worker {
  * @foreign: waits, directly or behind other jobs, for a fence of somebody else,
  *	on which the worker has no hold
  * @leaves_tt: the source is system pages, which TTM keeps until @fence has signalled
+ * @claimed: somebody in reclaim counts these pages as what he has found; exchanged
+ *	atomically
  * @dies_with_bo: there is nothing to do once @bo has died and nobody uses it; for
  *	jobs whose fence is in the reservation of @bo, which lives until it has signalled
  * @urgent: somebody has set a deadline for @fence, or for one that signals after it
@@ -477,6 +478,7 @@ struct ttm_move_job {
 	bool failed;
 	bool foreign;
 	bool leaves_tt;
+	bool claimed;
 	bool dies_with_bo;
 	bool urgent;
 	bool prepared;

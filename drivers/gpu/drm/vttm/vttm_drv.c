@@ -193,8 +193,8 @@ static void vttm_unmap_bar(void *data)
 
 static int vttm_map_bar(struct vttm_device *vdev, struct pci_dev *pdev, int bar)
 {
-	resource_size_t bytes = round_down(pci_resource_len(pdev, bar),
-					   PAGE_SIZE);
+	resource_size_t len = min_t(u64, pci_resource_len(pdev, bar), ULONG_MAX);
+	resource_size_t bytes = round_down(len, PAGE_SIZE);
 	struct device *dev = &pdev->dev;
 
 	vdev->bar = pci_resource_start(pdev, bar);

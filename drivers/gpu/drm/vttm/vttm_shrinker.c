@@ -30,7 +30,7 @@ static unsigned long vttm_shrinker_scan(struct shrinker *shrinker,
 
 	pages = ttm_move_device_wait_pending(&vdev->mdev) >> PAGE_SHIFT;
 	if (!pages)
-		return SHRINK_STOP;
+		return vttm_shrinker_count(shrinker, sc) ? 0 : SHRINK_STOP;
 
 	sc->nr_scanned = pages;
 	return pages;

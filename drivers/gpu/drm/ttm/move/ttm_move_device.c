@@ -16,11 +16,14 @@
 #include "ttm_move_internal.h"
 #include "ttm_move_section.h"
 
-/* All memory of the worker comes from here, so that tests can refuse it. */
+/*
+ * All memory of the worker comes from here, so that tests can refuse it. It is charged to
+ * whoever asks for a move: user space decides how many are in flight.
+ */
 void *ttm_move_zalloc(size_t bytes)
 {
 	KUNIT_STATIC_STUB_REDIRECT(ttm_move_zalloc, bytes);
-	return kvzalloc(bytes, GFP_KERNEL | __GFP_NOWARN);
+	return kvzalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 }
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_zalloc);
 
@@ -330,6 +333,12 @@ static struct dma_fence *ttm_move_device_next_pending(struct ttm_move_device *md
 	return fence;
 }
 
+/* Of all who wait for a move, one may count its memory as his. */
+static u64 ttm_move_job_claim(struct ttm_move_job *job)
+{
+	return xchg(&job->claimed, true) ? 0 : job->bytes;
+}
+
 /**
  * ttm_move_device_wait_pending() - wait for a move that leaves system memory behind
  * @mdev: the worker
@@ -341,7 +350,7 @@ static struct dma_fence *ttm_move_device_next_pending(struct ttm_move_device *md
  * Context: Process context, reclaim with __GFP_FS included. Sleeps until the move has
  * ended, or a signal arrives. Not inside a fence signalling section.
  * Return: how much memory TTM is about to free, in bytes; 0 if there was no such move,
- * or the wait was interrupted.
+ * somebody else has been told of it, or the wait was interrupted.
  */
 u64 ttm_move_device_wait_pending(struct ttm_move_device *mdev)
 {
@@ -349,7 +358,7 @@ u64 ttm_move_device_wait_pending(struct ttm_move_device *mdev)
 	u64 bytes = 0;
 
 	if (fence && !dma_fence_wait(fence, true))
-		bytes = ttm_move_job_from_fence(fence)->bytes;
+		bytes = ttm_move_job_claim(ttm_move_job_from_fence(fence));
 	dma_fence_put(fence);
 	return bytes;
 }

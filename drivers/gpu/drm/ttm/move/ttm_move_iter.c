@@ -2,8 +2,8 @@
 /*
  * The memory of a resource, and iterators that map it run by run.
  *
- * Nothing below the line "iterators" allocates or sleeps: it runs inside the
- * fence signalling section.
+ * The iterators neither allocate nor sleep: they run inside the fence signalling section.
+ * What does, when a memory is described or given back, is not called from there.
  */
 #include <linux/highmem.h>
 #include <linux/io.h>
@@ -67,7 +67,6 @@ static void ttm_move_tt_unmap(struct ttm_move_iter *iter, struct iosys_map *map)
 }
 
 static const struct ttm_move_mem_ops ttm_move_tt_ops = {
-	.name = "tt",
 	.maps_tt = true,
 	.map = ttm_move_tt_map,
 	.unmap = ttm_move_tt_unmap,
@@ -206,6 +205,8 @@ static void ttm_move_mem_init_io(struct ttm_move_mem *mem,
 	memset(mem, 0, sizeof(*mem));
 	mem->ops = ops;
 	mem->aperture = *aperture;
+	/* What lies beyond has no address that a mapping could be asked for with. */
+	mem->aperture.bytes = min_t(u64, aperture->bytes, ULONG_MAX);
 	mem->bytes = bytes;
 }
 
@@ -226,7 +227,6 @@ static struct ttm_move_run ttm_move_runs_run(const struct ttm_move_mem *mem,
 }
 
 static const struct ttm_move_mem_ops ttm_move_runs_ops = {
-	.name = "runs",
 	.map = ttm_move_io_map,
 	.unmap = ttm_move_io_unmap,
 	.next = ttm_move_runs_next,
@@ -271,7 +271,6 @@ static struct ttm_move_run ttm_move_sg_run(const struct ttm_move_mem *mem,
 }
 
 static const struct ttm_move_mem_ops ttm_move_sg_ops = {
-	.name = "sg",
 	.transient = true,
 	.map = ttm_move_io_map,
 	.unmap = ttm_move_io_unmap,
@@ -322,7 +321,6 @@ static struct ttm_move_run ttm_move_buddy_run(const struct ttm_move_mem *mem,
 }
 
 static const struct ttm_move_mem_ops ttm_move_buddy_ops = {
-	.name = "buddy",
 	.transient = true,
 	.map = ttm_move_io_map,
 	.unmap = ttm_move_io_unmap,

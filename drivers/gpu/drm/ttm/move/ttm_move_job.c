@@ -387,8 +387,9 @@ EXPORT_SYMBOL_GPL(ttm_move_job_from_fence);
  * @fence: any fence
  *
  * Context: Any context.
- * Return: false if @fence has signalled, or is of a job that waits for nothing but
- * other jobs; true otherwise: it may take as long as its owner pleases.
+ * Return: false if @fence has signalled, or is of a job that has never had to wait for
+ * anything but other jobs; true otherwise: it may take as long as its owner pleases.
+ * For a job that stays so until it has signalled, what it waited for included.
  */
 bool ttm_move_fence_is_foreign(struct dma_fence *fence)
 {
@@ -442,6 +443,12 @@ static struct ttm_move_dep *ttm_move_job_find_dep(struct ttm_move_job *job,
 			return &job->deps[i];
 	return NULL;
 }
+
+/*
+ * From here on chains and arrays are not taken apart any more: user space makes them, and
+ * looking for fences that replace each other takes the square of their number.
+ */
+#define TTM_MOVE_MANY_DEPS	64
 
 static int ttm_move_job_grow_deps(struct ttm_move_job *job)
 {
@@ -504,7 +511,8 @@ static int ttm_move_job_add_one(struct ttm_move_job *job,
  * @fence: the fence; borrowed: the job takes a reference of its own if it has to
  *	wait. Chains and arrays are taken apart. May be NULL.
  *
- * Of several fences of one context only the latest is kept. A dependency that
+ * Of several fences of one context only the latest is kept. Where a chain or an
+ * array has very many contexts it is waited for as a whole. A dependency that
  * ends with an error is a dependency that is met: the bytes must be moved all the
  * same, or they would be lost.
  *
@@ -516,15 +524,20 @@ int ttm_move_job_add_dependency(struct ttm_move_job *job,
 {
 	struct dma_fence_unwrap iter;
 	struct dma_fence *one;
+	bool many = false;
 	int ret = 0;
 
 	if (!fence)
 		return 0;
 	dma_fence_unwrap_for_each(one, &iter, fence) {
+		many = job->num_deps >= TTM_MOVE_MANY_DEPS;
 		/* Going on, if only to drop the iterator's reference. */
-		if (!ret)
+		if (!ret && !many)
 			ret = ttm_move_job_add_one(job, one);
+		cond_resched();
 	}
+	if (!ret && many)
+		ret = ttm_move_job_push_dep(job, fence, false);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_add_dependency);

@@ -289,6 +289,17 @@ static bool ttm_move_job_begin(struct ttm_move_job *job)
 }
 
 /*
+ * Where the device is gone nobody reads its memory any more, and to write it may bring
+ * the machine down.
+ */
+static bool ttm_move_job_must_clear(const struct ttm_move_job *job)
+{
+	if (!job->error || job->op == TTM_MOVE_REFUSE)
+		return false;
+	return job->error != -ENODEV || job->dst.ops->maps_tt;
+}
+
+/*
  * By the one worker that nobody else is beside any more. Whatever went wrong, the
  * destination holds no stale bytes when the fence signals: it is written to the end, or
  * zeroed and the fence carries the error. Model: end_job.
@@ -297,7 +308,7 @@ static void ttm_move_job_end(struct ttm_move_job *job, struct list_head *retired
 {
 	struct ttm_move_iter iter;
 
-	if (job->error && job->op != TTM_MOVE_REFUSE) {
+	if (ttm_move_job_must_clear(job)) {
 		ttm_move_iter_init(&iter, &job->dst);
 		ttm_move_clear_some(&iter, 0, job->bytes, true);
 		/* As in ttm_move_chunk_end(). */

@@ -1225,13 +1225,14 @@ static void ttm_move_bo_forbidden_eviction_leaves_zeroes(struct kunit *test)
 	mvt_apply_layout(fx);
 	old = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
 	fx->hooks.begin_bo = &old->base;
-	fx->hooks.begin_error = -EIO;
+	/* Of the memory that is to be written, none is the device's. */
+	fx->hooks.begin_error = -ENODEV;
 	new = mvt_evict_all(fx);
 	old->pattern = 0;
 
 	mvt_bo_verify(fx, old);
 	mvt_bo_verify(fx, new);
-	mvt_expect_move_status(fx, old, -EIO);
+	mvt_expect_move_status(fx, old, -ENODEV);
 	mvt_expect_move_status(fx, new, 1);
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).errors, 1);
 }

@@ -99,7 +99,6 @@ static ssize_t mvb_map(struct ttm_move_iter *iter, u64 offset, size_t max,
 }
 
 static const struct ttm_move_mem_ops mvb_src_ops = {
-	.name = "breaks",
 	.map = mvb_map,
 };
 
@@ -673,7 +672,6 @@ static void mvb_unmap_page(struct ttm_move_iter *iter, struct iosys_map *map)
 }
 
 static const struct ttm_move_mem_ops mvb_page_ops = {
-	.name = "breaks",
 	.map = mvb_map_page,
 	.unmap = mvb_unmap_page,
 };

@@ -236,22 +236,27 @@ static void ttm_move_job_survives_failed_growth(struct kunit *test)
 
 #define MVT_NUM_PARTS	(TTM_MOVE_INLINE_DEPS + 1)
 
-static void mvt_parts_create(struct mvt *fx, struct mvt_fence **parts)
+/* So many that they are not taken apart. */
+#define MVT_MANY_PARTS	100
+
+static void mvt_parts_create(struct mvt *fx, struct mvt_fence **parts,
+			     unsigned int num)
 {
 	unsigned int i;
 
-	for (i = 0; i < MVT_NUM_PARTS; i++)
+	for (i = 0; i < num; i++)
 		parts[i] = mvt_fence_create(fx);
 }
 
 static struct dma_fence *mvt_chain_create(struct mvt *fx,
-					  struct mvt_fence **parts)
+					  struct mvt_fence **parts,
+					  unsigned int num)
 {
 	struct dma_fence_chain *chain;
 	struct dma_fence *prev = NULL;
 	unsigned int i;
 
-	for (i = 0; i < MVT_NUM_PARTS; i++) {
+	for (i = 0; i < num; i++) {
 		chain = dma_fence_chain_alloc();
 		KUNIT_ASSERT_NOT_NULL(fx->test, chain);
 		dma_fence_chain_init(chain, prev, dma_fence_get(&parts[i]->base),
@@ -262,17 +267,18 @@ static struct dma_fence *mvt_chain_create(struct mvt *fx,
 }
 
 static struct dma_fence *mvt_array_create(struct mvt *fx,
-					  struct mvt_fence **parts)
+					  struct mvt_fence **parts,
+					  unsigned int num)
 {
 	struct dma_fence_array *array;
 	struct dma_fence **fences;
 	unsigned int i;
 
-	fences = kcalloc(MVT_NUM_PARTS, sizeof(*fences), GFP_KERNEL);
+	fences = kcalloc(num, sizeof(*fences), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(fx->test, fences);
-	for (i = 0; i < MVT_NUM_PARTS; i++)
+	for (i = 0; i < num; i++)
 		fences[i] = dma_fence_get(&parts[i]->base);
-	array = dma_fence_array_create(MVT_NUM_PARTS, fences,
+	array = dma_fence_array_create(num, fences,
 				       dma_fence_context_alloc(1), 1, false);
 	KUNIT_ASSERT_NOT_NULL(fx->test, array);
 	return &array->base;
@@ -280,7 +286,8 @@ static struct dma_fence *mvt_array_create(struct mvt *fx,
 
 struct mvt_container {
 	const char *name;
-	struct dma_fence *(*create)(struct mvt *fx, struct mvt_fence **parts);
+	struct dma_fence *(*create)(struct mvt *fx, struct mvt_fence **parts,
+				    unsigned int num);
 };
 
 static const struct mvt_container mvt_containers[] = {
@@ -300,8 +307,8 @@ static void ttm_move_job_waits_for_parts(struct kunit *test)
 	struct dma_fence *fence;
 	unsigned int i;
 
-	mvt_parts_create(fx, parts);
-	fence = param->create(fx, parts);
+	mvt_parts_create(fx, parts, MVT_NUM_PARTS);
+	fence = param->create(fx, parts, MVT_NUM_PARTS);
 	KUNIT_EXPECT_EQ(test, ttm_move_job_add_dependency(job, fence), 0);
 	KUNIT_EXPECT_EQ(test, job->num_deps, MVT_NUM_PARTS);
 	dma_fence_put(fence);
@@ -314,6 +321,32 @@ static void ttm_move_job_waits_for_parts(struct kunit *test)
 	mvt_expect_done(fx, fence, 1);
 }
 
+/* The container is one dependency then, and no part is forgotten. */
+static void ttm_move_job_waits_for_many_parts(struct kunit *test)
+{
+	const struct mvt_container *param = test->param_value;
+	struct mvt *fx = test->priv;
+	struct ttm_move_job *job = mvt_copy_create(fx);
+	struct mvt_fence *parts[MVT_MANY_PARTS];
+	struct dma_fence *fence;
+	unsigned int i;
+
+	mvt_parts_create(fx, parts, MVT_MANY_PARTS);
+	fence = param->create(fx, parts, MVT_MANY_PARTS);
+	KUNIT_EXPECT_EQ(test, ttm_move_job_add_dependency(job, fence), 0);
+	KUNIT_EXPECT_LT(test, job->num_deps, MVT_MANY_PARTS);
+	dma_fence_put(fence);
+
+	fence = ttm_move_job_arm(job);
+	for (i = 0; i < MVT_MANY_PARTS; i++) {
+		mvt_expect_waiting(fx, fence);
+		mvt_fence_signal(parts[i]);
+	}
+	/* Containers signal from an interrupt of their own. */
+	mvt_wait(fx, fence);
+	mvt_expect_done(fx, fence, 1);
+}
+
 /* The fixture's exit finds the references that are left. */
 static void ttm_move_job_fails_to_wait_for_parts(struct kunit *test)
 {
@@ -323,8 +356,8 @@ static void ttm_move_job_fails_to_wait_for_parts(struct kunit *test)
 	struct mvt_fence *parts[MVT_NUM_PARTS];
 	struct dma_fence *fence;
 
-	mvt_parts_create(fx, parts);
-	fence = param->create(fx, parts);
+	mvt_parts_create(fx, parts, MVT_NUM_PARTS);
+	fence = param->create(fx, parts, MVT_NUM_PARTS);
 	fx->allocs.fail_all = true;
 	KUNIT_EXPECT_EQ(test, ttm_move_job_add_dependency(job, fence), -ENOMEM);
 	ttm_move_job_drop(job);
@@ -340,8 +373,8 @@ static void ttm_move_job_failsafe_rejects_containers(struct kunit *test)
 	struct mvt_fence *parts[MVT_NUM_PARTS];
 	struct dma_fence *fence;
 
-	mvt_parts_create(fx, parts);
-	fence = param->create(fx, parts);
+	mvt_parts_create(fx, parts, MVT_NUM_PARTS);
+	fence = param->create(fx, parts, MVT_NUM_PARTS);
 	KUNIT_EXPECT_EQ(test, ttm_move_job_add_guard(job, fence), -EINVAL);
 	KUNIT_EXPECT_FALSE(test, job->guarded);
 	KUNIT_EXPECT_EQ(test, job->num_deps, 0);
@@ -575,6 +608,8 @@ static struct kunit_case ttm_move_depend_cases[] = {
 	KUNIT_CASE(ttm_move_job_keeps_all_fences_of_context_0),
 	KUNIT_CASE(ttm_move_job_waits_for_many),
 	KUNIT_CASE(ttm_move_job_survives_failed_growth),
+	KUNIT_CASE_PARAM(ttm_move_job_waits_for_many_parts,
+			 mvt_container_gen_params),
 	KUNIT_CASE_PARAM(ttm_move_job_waits_for_parts,
 			 mvt_container_gen_params),
 	KUNIT_CASE_PARAM(ttm_move_job_fails_to_wait_for_parts,

@@ -320,6 +320,56 @@ static void ttm_move_pending_is_what_leaves_system_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ttm_move_device_wait_pending(&fx->mdev), 0);
 }
 
+struct mvt_reclaimer {
+	struct work_struct work;
+	struct completion started;
+	struct mvt *fx;
+	u64 bytes;
+};
+
+static void mvt_reclaimer_work(struct work_struct *work)
+{
+	struct mvt_reclaimer *r = container_of(work, struct mvt_reclaimer, work);
+
+	complete(&r->started);
+	r->bytes = ttm_move_device_wait_pending(&r->fx->mdev);
+}
+
+static void mvt_reclaimer_start(struct mvt *fx, struct mvt_reclaimer *r)
+{
+	r->fx = fx;
+	init_completion(&r->started);
+	INIT_WORK_ONSTACK(&r->work, mvt_reclaimer_work);
+	queue_work(system_unbound_wq, &r->work);
+	wait_for_completion(&r->started);
+}
+
+static u64 mvt_reclaimer_join(struct mvt_reclaimer *r)
+{
+	flush_work(&r->work);
+	destroy_work_on_stack(&r->work);
+	return r->bytes;
+}
+
+/* Several are told to wait; that memory has come free is told to one of them. */
+static void ttm_move_pending_is_told_once(struct kunit *test)
+{
+	struct mvt_reclaimer one, other;
+	struct completion gate;
+	struct mvt *fx = test->priv;
+
+	init_completion(&gate);
+	fx->hooks.begin_gate = &gate;
+	mvt_leave_system_memory(fx, NULL);
+	mvt_reclaimer_start(fx, &one);
+	mvt_reclaimer_start(fx, &other);
+	complete_all(&gate);
+	KUNIT_EXPECT_EQ(test,
+			mvt_reclaimer_join(&one) + mvt_reclaimer_join(&other),
+			MVT_PENDING_BYTES);
+	ttm_move_device_flush(&fx->mdev);
+}
+
 /* Who should signal it may be waiting for memory. */
 static void ttm_move_pending_leaves_out_what_others_hold_up(struct kunit *test)
 {
@@ -361,6 +411,7 @@ static struct kunit_case ttm_move_device_cases[] = {
 	KUNIT_CASE(ttm_move_fini_drains),
 	KUNIT_CASE(ttm_move_fence_outlives_the_worker),
 	KUNIT_CASE(ttm_move_pending_is_what_leaves_system_memory),
+	KUNIT_CASE(ttm_move_pending_is_told_once),
 	KUNIT_CASE(ttm_move_pending_leaves_out_what_others_hold_up),
 	KUNIT_CASE(ttm_move_init_survives_each_failed_allocation),
 	{ }

@@ -20,7 +20,11 @@
 #define MVT_HALF_PAGES	(MVT_VRAM_PAGES / 2)
 
 /* Of the DMA addresses in a scatter-gather table. */
+#ifdef CONFIG_ARCH_DMA_ADDR_T_64BIT
 #define MVT_DMA_BASE	0x100000000ull
+#else
+#define MVT_DMA_BASE	0x80000000ull
+#endif
 
 /*
  * Some memory, and what the test knows of it: the pieces that an iterator is to
@@ -941,7 +945,6 @@ static void mvt_watch_unmap(struct ttm_move_iter *iter, struct iosys_map *map)
 }
 
 static const struct ttm_move_mem_ops mvt_watch_ops = {
-	.name = "watch",
 	.map = mvt_watch_map,
 	.unmap = mvt_watch_unmap,
 };

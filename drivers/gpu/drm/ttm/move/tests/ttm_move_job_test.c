@@ -435,6 +435,16 @@ static void ttm_move_job_forbidden_leaves_zeroes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).copied_bytes, 0);
 }
 
+/* Its memory may not even be written any more. */
+static void ttm_move_job_leaves_a_gone_device_alone(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+
+	fx->hooks.begin_error = -ENODEV;
+	mvt_expect_done(fx, ttm_move_job_arm(mvt_copy_create(fx)), -ENODEV);
+	mvt_expect_untouched(fx);
+}
+
 /* Pages that are all there but @missing, full of dirt. */
 static void mvt_tt_init(struct mvt *fx, struct ttm_tt *tt, unsigned int missing)
 {
@@ -607,6 +617,7 @@ static struct kunit_case ttm_move_job_cases[] = {
 	KUNIT_CASE_PARAM(ttm_move_job_refuses, mvt_refusal_gen_params),
 	KUNIT_CASE(ttm_move_job_failsafe_waits_for_its_guard),
 	KUNIT_CASE(ttm_move_job_forbidden_leaves_zeroes),
+	KUNIT_CASE(ttm_move_job_leaves_a_gone_device_alone),
 	KUNIT_CASE(ttm_move_job_failing_midway_leaves_zeroes),
 	KUNIT_CASE(ttm_move_job_failure_clears_around_a_hole),
 	KUNIT_CASE(ttm_move_job_begin_may_be_positive),

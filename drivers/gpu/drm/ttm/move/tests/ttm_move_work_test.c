@@ -84,7 +84,6 @@ static ssize_t mvt_crowd_map(struct ttm_move_iter *iter, u64 offset, size_t max,
 }
 
 static const struct ttm_move_mem_ops mvt_crowd_ops = {
-	.name = "crowd",
 	.map = mvt_crowd_map,
 };
 
@@ -236,7 +235,7 @@ static void ttm_move_work_ends_with_a_part_of_a_chunk(struct kunit *test)
 	struct mvt *fx = test->priv;
 	u64 bytes;
 
-	ttm_move_limits.chunk_bytes = 2 * PAGE_SIZE - 1;
+	ttm_move_limits.chunk_bytes = PAGE_SIZE + 1;
 	for (bytes = PAGE_SIZE; bytes < MVT_CHUNK_BYTES; bytes += PAGE_SIZE - 64) {
 		struct ttm_move_job *job = mvt_job_create(fx);
 		struct ttm_move_mem dst, src;
@@ -371,6 +370,55 @@ static void ttm_move_work_obeys_limits_at_once(struct kunit *test)
 	dma_fence_put(fence);
 }
 
+/* Keeps a queue from anything else. */
+struct mvt_blocker {
+	struct work_struct work;
+	struct completion gate;
+};
+
+static void mvt_blocker_work(struct work_struct *work)
+{
+	wait_for_completion(&container_of(work, struct mvt_blocker, work)->gate);
+}
+
+static void mvt_block(struct workqueue_struct *wq, struct mvt_blocker *blocker)
+{
+	workqueue_set_max_active(wq, 1);
+	init_completion(&blocker->gate);
+	INIT_WORK_ONSTACK(&blocker->work, mvt_blocker_work);
+	queue_work(wq, &blocker->work);
+}
+
+static void mvt_unblock(struct mvt_blocker *blocker)
+{
+	complete_all(&blocker->gate);
+	flush_work(&blocker->work);
+	destroy_work_on_stack(&blocker->work);
+}
+
+/* For the last chunk nobody is called who would find none. */
+static void ttm_move_work_calls_nobody_for_nothing(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_crowd *crowd = mvt_crowd_create(fx, MVT_SRC);
+	struct ttm_move_job *job = mvt_crowd_job(fx, crowd, MVT_CHUNK_BYTES);
+	struct mvt_blocker blocker;
+	struct dma_fence *fence;
+
+	ttm_move_limits.cpus = 1;
+	mvt_block(fx->mdev.help_wq, &blocker);
+	mvt_crowd_close(crowd, MVT_CHUNKS - 2, MVT_CHUNKS - 1);
+	fence = ttm_move_job_arm(job);
+	mvt_crowd_wait(fx, crowd, MVT_CHUNKS - 1);
+	ttm_move_limits.cpus = MVT_MANY;
+	complete_all(&crowd->gates[MVT_CHUNKS - 2]);
+	mvt_crowd_wait(fx, crowd, MVT_CHUNKS);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->mdev.copying), 1);
+	mvt_crowd_open(crowd);
+	mvt_unblock(&blocker);
+	mvt_expect_done(fx, fence, 1);
+}
+
 /* The end of a job */
 
 /* However long ago the first worker has gone. */
@@ -397,32 +445,6 @@ static void ttm_move_work_waits_for_its_last_helper(struct kunit *test)
 	mvt_expect_done(fx, fence, 1);
 	mvt_expect_contents(fx, MVT_CHUNK_BYTES);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fx->hooks.retired), 1);
-}
-
-/* Keeps a queue from anything else. */
-struct mvt_blocker {
-	struct work_struct work;
-	struct completion gate;
-};
-
-static void mvt_blocker_work(struct work_struct *work)
-{
-	wait_for_completion(&container_of(work, struct mvt_blocker, work)->gate);
-}
-
-static void mvt_block(struct workqueue_struct *wq, struct mvt_blocker *blocker)
-{
-	workqueue_set_max_active(wq, 1);
-	init_completion(&blocker->gate);
-	INIT_WORK_ONSTACK(&blocker->work, mvt_blocker_work);
-	queue_work(wq, &blocker->work);
-}
-
-static void mvt_unblock(struct mvt_blocker *blocker)
-{
-	complete_all(&blocker->gate);
-	flush_work(&blocker->work);
-	destroy_work_on_stack(&blocker->work);
 }
 
 /*
@@ -648,10 +670,6 @@ static void ttm_move_deadline_passes_other_copies(struct kunit *test)
 	mvt_crowd_open(crowd);
 	mvt_expect_done(fx, held, 1);
 	mvt_expect_done(fx, queued, 1);
-	/* Too late. */
-	dma_fence_set_deadline(urgent, ktime_get());
-	ttm_move_timeline_hurry(ttm_move_job_from_fence(urgent)->timeline,
-				ttm_move_job_from_fence(urgent));
 	mvt_expect_done(fx, urgent, 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fx->mdev.waiting), 0);
 }
@@ -670,6 +688,8 @@ static void ttm_move_deadline_keeps_the_order(struct kunit *test)
 	dma_fence_set_deadline(urgent, ktime_get());
 	mvt_wait(fx, urgent);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(before));
+	/* It may just have signalled. */
+	ttm_move_timeline_hurry(timeline, ttm_move_job_from_fence(urgent));
 	mvt_expect_pending(fx, after);
 	mvt_expect_pending(fx, held);
 
@@ -735,6 +755,7 @@ static struct kunit_case ttm_move_work_cases[] = {
 	KUNIT_CASE(ttm_move_work_small_move_pays_nothing),
 	KUNIT_CASE(ttm_move_work_does_without_helpers),
 	KUNIT_CASE(ttm_move_work_obeys_limits_at_once),
+	KUNIT_CASE(ttm_move_work_calls_nobody_for_nothing),
 	KUNIT_CASE(ttm_move_work_waits_for_its_last_helper),
 	KUNIT_CASE(ttm_move_work_does_not_wait_for_late_helpers),
 	KUNIT_CASE(ttm_move_work_fails_as_a_whole),
