@@ -407,6 +407,7 @@ struct ttm_move_worker {
  * struct ttm_move_job - one move in flight
  * @fence: signals when the move is done; initialised by ttm_move_job_arm()
  * @mdev: worker; valid until release
+ * @ops: the driver's hooks; after release only to tell whose job it was
  * @bo: the object that moves, or NULL; borrowed: not to be used after arming
  *	unless the driver's prepare hook takes a reference
  * @priv: the driver's
@@ -455,6 +456,7 @@ struct ttm_move_worker {
 struct ttm_move_job {
 	struct dma_fence fence;
 	struct ttm_move_device *mdev;
+	const struct ttm_move_ops *ops;
 	struct ttm_buffer_object *bo;
 	void *priv;
 	struct ttm_move_timeline *timeline;

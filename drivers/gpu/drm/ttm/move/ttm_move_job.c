@@ -627,6 +627,7 @@ struct ttm_move_job *ttm_move_job_create(struct ttm_move_device *mdev,
 	/* Dropped with the last reference to the fence. */
 	__module_get(THIS_MODULE);
 	job->mdev = mdev;
+	job->ops = mdev->ops;
 	ttm_move_job_set_none(job);
 	job->deps = job->inline_deps;
 	job->max_deps = TTM_MOVE_INLINE_DEPS;

@@ -119,6 +119,7 @@ static void ttm_move_job_is_told_from_other_fences(struct kunit *test)
 	struct dma_fence *fence = ttm_move_job_arm(job);
 
 	KUNIT_EXPECT_PTR_EQ(test, ttm_move_job_from_fence(fence), job);
+	KUNIT_EXPECT_PTR_EQ(test, job->ops, fx->mdev.ops);
 	KUNIT_EXPECT_NULL(test,
 			  ttm_move_job_from_fence(&mvt_fence_create(fx)->base));
 	dma_fence_put(fence);
