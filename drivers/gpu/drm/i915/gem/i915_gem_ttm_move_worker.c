@@ -13,6 +13,8 @@
  * under which others wait for fences, so that the fence must not wait for it; see
  * i915_ttm_move_worker_is_lost().
  */
+#include <linux/wait_bit.h>
+
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_move.h>
 #include <drm/ttm/ttm_tt.h>
@@ -24,6 +26,7 @@
 #include "i915_memcpy.h"
 #include "i915_request.h"
 #include "i915_scatterlist.h"
+#include "i915_sw_fence.h"
 #include "intel_memory_region.h"
 #include "intel_region_ttm.h"
 #include "intel_runtime_pm.h"
@@ -41,11 +44,28 @@
  * @i915: the device
  * @mdev: TTM's side
  * @wedge: declares the device wedged
+ * @proxies: number of &struct i915_ttm_move_proxy
  */
 struct i915_ttm_move_worker {
 	struct drm_i915_private *i915;
 	struct ttm_move_device mdev;
 	struct work_struct wedge;
+	atomic_t proxies;
+};
+
+/**
+ * struct i915_ttm_move_proxy - the fence of a stranger, as far as a move waits for it
+ * @base: signals when that has, or when i915's patience ends; comes first, since the
+ *	memory is freed by its address
+ * @lock: the fence's
+ * @chain: waits for the stranger's fence
+ * @worker: counts this one
+ */
+struct i915_ttm_move_proxy {
+	struct dma_fence base;
+	spinlock_t lock; /* the fence's */
+	struct i915_sw_fence chain;
+	struct i915_ttm_move_worker *worker;
 };
 
 /**
@@ -284,19 +304,131 @@ static int i915_ttm_move_job_set(struct ttm_move_job *job,
 	return ttm_move_job_set_copy(job, &dst, &src, i915_ttm_move_bytes(move));
 }
 
+/* The fences of strangers */
+
+static const char *i915_ttm_move_proxy_name(struct dma_fence *fence)
+{
+	return "i915_ttm_move_proxy";
+}
+
+static void i915_ttm_move_proxy_release(struct dma_fence *fence)
+{
+	struct i915_ttm_move_proxy *proxy = container_of(fence, typeof(*proxy), base);
+	struct i915_ttm_move_worker *worker = proxy->worker;
+
+	i915_sw_fence_fini(&proxy->chain);
+	dma_fence_free(fence);
+	if (atomic_dec_and_test(&worker->proxies))
+		wake_up_var(&worker->proxies);
+}
+
+static const struct dma_fence_ops i915_ttm_move_proxy_ops = {
+	.get_driver_name = i915_ttm_move_proxy_name,
+	.get_timeline_name = i915_ttm_move_proxy_name,
+	.release = i915_ttm_move_proxy_release,
+};
+
+/*
+ * Perhaps with the lock of the stranger's fence held. Nobody but jobs waits for a proxy,
+ * and these only count: no lock nests in the proxy's that a fence could nest in.
+ */
+static int i915_ttm_move_proxy_notify(struct i915_sw_fence *chain,
+				      enum i915_sw_fence_notify state)
+{
+	struct i915_ttm_move_proxy *proxy = container_of(chain, typeof(*proxy), chain);
+
+	if (state == FENCE_COMPLETE)
+		dma_fence_signal(&proxy->base);
+	else
+		dma_fence_put(&proxy->base);
+	return NOTIFY_DONE;
+}
+
+static struct i915_ttm_move_proxy *
+i915_ttm_move_proxy_alloc(struct i915_ttm_move_worker *worker)
+{
+	struct i915_ttm_move_proxy *proxy = kzalloc(sizeof(*proxy), GFP_KERNEL);
+
+	if (!proxy)
+		return NULL;
+
+	spin_lock_init(&proxy->lock);
+	dma_fence_init(&proxy->base, &i915_ttm_move_proxy_ops, &proxy->lock, 0, 0);
+	i915_sw_fence_init(&proxy->chain, i915_ttm_move_proxy_notify);
+	proxy->worker = worker;
+	atomic_inc(&worker->proxies);
+	return proxy;
+}
+
+/* A reference, or NULL. The chain has one of its own until it is done. */
+static struct dma_fence *
+i915_ttm_move_proxy_create(struct i915_ttm_move_worker *worker, struct dma_fence *fence,
+			   unsigned long timeout)
+{
+	struct i915_ttm_move_proxy *proxy = i915_ttm_move_proxy_alloc(worker);
+	int ret;
+
+	if (!proxy)
+		return NULL;
+
+	dma_fence_get(&proxy->base);
+	/* Where it might sleep it would wait for the stranger instead. */
+	ret = i915_sw_fence_await_dma_fence(&proxy->chain, fence, timeout, GFP_NOWAIT);
+	i915_sw_fence_commit(&proxy->chain);
+	if (ret >= 0)
+		return &proxy->base;
+	dma_fence_put(&proxy->base);
+	return NULL;
+}
+
 /* Jobs */
 
-/* Everybody who may touch either object. */
+/*
+ * Others wait for the job as long as it takes, under locks some of them: it must not take
+ * as long as user space, or a device that hangs, pleases.
+ */
+static int i915_ttm_move_job_await(struct ttm_move_job *job, struct dma_fence *fence)
+{
+	struct i915_ttm_move_worker *worker = i915_ttm_job_worker(job);
+	unsigned long timeout = i915_ttm_move_worker_fence_timeout(worker->i915, fence);
+	struct dma_fence *proxy;
+	int ret;
+
+	if (!timeout || dma_fence_is_signaled(fence))
+		return ttm_move_job_add_dependency(job, fence);
+
+	proxy = i915_ttm_move_proxy_create(worker, fence, timeout);
+	if (!proxy)
+		return -ENOMEM;
+	ret = ttm_move_job_add_dependency(job, proxy);
+	dma_fence_put(proxy);
+	return ret;
+}
+
+/* Everybody who may touch the object. */
+static int i915_ttm_move_job_await_bo(struct ttm_move_job *job,
+				      struct ttm_buffer_object *bo)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	int ret;
+
+	dma_resv_for_each_fence(&cursor, bo->base.resv, DMA_RESV_USAGE_BOOKKEEP, fence) {
+		ret = i915_ttm_move_job_await(job, fence);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 static int i915_ttm_move_job_depend(struct ttm_move_job *job,
 				    const struct i915_ttm_move *move)
 {
-	int ret = ttm_move_job_add_resv(job, move->src->base.resv,
-					DMA_RESV_USAGE_BOOKKEEP);
+	int ret = i915_ttm_move_job_await_bo(job, move->src);
 
 	if (ret || move->src == move->dst)
 		return ret;
-	return ttm_move_job_add_resv(job, move->dst->base.resv,
-				     DMA_RESV_USAGE_BOOKKEEP);
+	return i915_ttm_move_job_await_bo(job, move->dst);
 }
 
 /*
@@ -650,13 +782,14 @@ int i915_gem_obj_copy_ttm(struct drm_i915_gem_object *dst,
 /* Those who wait for a move */
 
 /**
- * i915_ttm_move_worker_fence_timeout() - how long a request may wait for a fence
- * @i915: the device of the request
+ * i915_ttm_move_worker_fence_timeout() - how long i915 waits for a fence
+ * @i915: the device that waits
  * @fence: what it waits for
  *
- * i915 does not trust other drivers: its requests run after a while though their fences
- * have not signalled. A move is no stranger, and a request must never overtake it: the
- * memory may still hold somebody else's bytes.
+ * i915 does not trust other drivers: its requests and moves go on after a while though
+ * their fences have not signalled. A move of the device's own is no stranger, and a
+ * request must never overtake it: the memory may still hold somebody else's bytes. It
+ * does not last for ever, since it does not wait for ever for strangers either.
  *
  * Context: Any context.
  * Return: jiffies, 0 for as long as it takes.
@@ -664,7 +797,10 @@ int i915_gem_obj_copy_ttm(struct drm_i915_gem_object *dst,
 unsigned long i915_ttm_move_worker_fence_timeout(const struct drm_i915_private *i915,
 						 struct dma_fence *fence)
 {
-	if (ttm_move_job_from_fence(fence))
+	const struct ttm_move_job *job = ttm_move_job_from_fence(fence);
+
+	/* The worker of a stranger may be gone: compared, but not followed. */
+	if (dma_fence_is_i915(fence) || (job && job->mdev == &i915->ttm_move_worker->mdev))
 		return 0;
 	return i915_fence_context_timeout(i915, fence->context);
 }
@@ -682,7 +818,9 @@ unsigned long i915_ttm_move_worker_fence_timeout(const struct drm_i915_private *
  */
 int i915_ttm_move_worker_fence_error(struct dma_fence *fence)
 {
-	return ttm_move_job_from_fence(fence) ? 0 : fence->error;
+	const struct ttm_move_job *job = ttm_move_job_from_fence(fence);
+
+	return job && job->ops == &i915_ttm_move_ops ? 0 : fence->error;
 }
 
 /**
@@ -774,9 +912,13 @@ int i915_ttm_move_worker_init(struct drm_i915_private *i915)
  */
 void i915_ttm_move_worker_fini(struct drm_i915_private *i915)
 {
-	ttm_move_device_fini(&i915->ttm_move_worker->mdev);
-	cancel_work_sync(&i915->ttm_move_worker->wedge);
-	kfree(i915->ttm_move_worker);
+	struct i915_ttm_move_worker *worker = i915->ttm_move_worker;
+
+	ttm_move_device_fini(&worker->mdev);
+	/* Those of jobs that were dropped are not done yet. */
+	wait_var_event(&worker->proxies, !atomic_read(&worker->proxies));
+	cancel_work_sync(&worker->wedge);
+	kfree(worker);
 	i915->ttm_move_worker = NULL;
 }
 

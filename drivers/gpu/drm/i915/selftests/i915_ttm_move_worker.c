@@ -67,7 +67,7 @@ static void mw_fence_watchdog(struct work_struct *work)
 	dma_fence_put(&f->base);
 }
 
-static struct mw_fence *mw_fence_create(void)
+static struct mw_fence *mw_fence_create_in(u64 context)
 {
 	struct mw_fence *f = kzalloc(sizeof(*f), GFP_KERNEL);
 
@@ -75,12 +75,23 @@ static struct mw_fence *mw_fence_create(void)
 		return NULL;
 
 	spin_lock_init(&f->lock);
-	dma_fence_init(&f->base, &mw_fence_ops, &f->lock,
-		       dma_fence_context_alloc(1), 1);
+	dma_fence_init(&f->base, &mw_fence_ops, &f->lock, context, 1);
 	INIT_DELAYED_WORK(&f->watchdog, mw_fence_watchdog);
 	dma_fence_get(&f->base);
 	schedule_delayed_work(&f->watchdog, MW_WATCHDOG);
 	return f;
+}
+
+/* Without a context, as fences of i915's own have it: i915 waits as long as it takes. */
+static struct mw_fence *mw_fence_create(void)
+{
+	return mw_fence_create_in(0);
+}
+
+/* As another driver's: i915's patience with it has an end. */
+static struct mw_fence *mw_stranger_create(void)
+{
+	return mw_fence_create_in(dma_fence_context_alloc(1));
 }
 
 /* -ETIME if somebody waited for the fence who should not have. */

@@ -535,3 +535,98 @@ static int mw_mock_lost(void *arg)
 	mock_destroy_device(i915);
 	return ret;
 }
+
+/* Whose fence it is */
+
+/* Behind nothing: it fails at once. Nobody else is to come upon @hold. */
+static struct dma_fence *mw_arm_refusing(struct ttm_move_device *mdev,
+					 struct i915_ttm_move_hold *hold)
+{
+	struct ttm_move_job *job = ttm_move_job_create(mdev, NULL);
+
+	if (!job)
+		return NULL;
+	job->priv = hold;
+	ttm_move_job_set_refuse(job, SZ_4K);
+	return ttm_move_job_arm(job);
+}
+
+/**
+ * struct mw_whose - fences of the device's own worker, and of another driver's
+ * @i915: the device
+ * @worker: that of another driver
+ * @hold: nothing, for the device's own job
+ * @own: of a job of the device's own, has failed
+ * @other: of a job of @worker, likewise
+ */
+struct mw_whose {
+	struct drm_i915_private *i915;
+	struct ttm_move_device worker;
+	struct i915_ttm_move_hold hold;
+	struct dma_fence *own;
+	struct dma_fence *other;
+};
+
+static void mw_whose_fini(struct mw_whose *w)
+{
+	dma_fence_put(w->own);
+	dma_fence_put(w->other);
+	mw_flush(w->i915);
+	if (w->worker.bdev)
+		ttm_move_device_fini(&w->worker);
+}
+
+static int mw_whose_init(struct mw_whose *w, struct drm_i915_private *i915)
+{
+	int ret;
+
+	w->i915 = i915;
+	ret = ttm_move_device_init(&w->worker, &i915->bdev, "selftest", NULL, NULL);
+	if (ret) {
+		w->worker.bdev = NULL;
+		return ret;
+	}
+	w->own = mw_arm_refusing(mw_mdev(i915), &w->hold);
+	w->other = mw_arm_refusing(&w->worker, NULL);
+	if (!w->own || !w->other)
+		return -ENOMEM;
+	return mw_wait(w->own) ?: mw_wait(w->other) ?:
+	       mw_expect("the own job's error", w->own->error, -EIO) ?:
+	       mw_expect("the other job's error", w->other->error, -EIO);
+}
+
+/* Another driver's worker deserves no more trust than that driver. */
+static int mw_whose_check(const struct mw_whose *w)
+{
+	return mw_expect("patience with an own job",
+			 i915_ttm_move_worker_fence_timeout(w->i915, w->own), 0) ?:
+	       mw_expect("patience with another driver's job",
+			 i915_ttm_move_worker_fence_timeout(w->i915, w->other),
+			 i915_fence_timeout(w->i915)) ?:
+	       mw_expect("the error of an own job",
+			 i915_ttm_move_worker_fence_error(w->own), 0) ?:
+	       mw_expect("the error of another driver's job",
+			 i915_ttm_move_worker_fence_error(w->other), -EIO);
+}
+
+/* On a device of its own, which is wedged afterwards. */
+static int mw_on_own_device(int (*fn)(const struct mw_whose *w))
+{
+	struct drm_i915_private *i915 = mock_gem_device();
+	struct mw_whose *w = kzalloc(sizeof(*w), GFP_KERNEL);
+	int ret = -ENOMEM;
+
+	if (i915 && w) {
+		ret = mw_whose_init(w, i915) ?: fn(w);
+		mw_whose_fini(w);
+	}
+	kfree(w);
+	if (i915)
+		mock_destroy_device(i915);
+	return ret;
+}
+
+static int mw_mock_whose(void *arg)
+{
+	return mw_on_own_device(mw_whose_check);
+}

@@ -429,6 +429,7 @@ int i915_ttm_move_worker_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(mw_live_no_memory),
 		SUBTEST(mw_live_freed),
 		SUBTEST(mw_live_spinner),
+		SUBTEST(mw_live_stranger),
 		SUBTEST(mw_live_no_overtaking),
 		SUBTEST(mw_live_storm),
 		SUBTEST(mw_live_storm_fails),

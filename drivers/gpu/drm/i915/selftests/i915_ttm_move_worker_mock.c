@@ -427,6 +427,7 @@ int i915_ttm_move_worker_mock_selftests(void)
 		SUBTEST(mw_mock_hold),
 		SUBTEST(mw_mock_hold_dropped),
 		SUBTEST(mw_mock_lost),
+		SUBTEST(mw_mock_whose),
 	};
 	struct drm_i915_private *i915 = mock_gem_device();
 	int ret;

@@ -29,9 +29,11 @@ struct mw_pending {
 	u64 place;
 };
 
-/* All but the call that moves. */
-static int mw_pending_prepare(struct mw_pending *p, enum mw_engine engine,
-			      enum mw_direction dir)
+typedef struct mw_fence *(*mw_fence_fn)(void);
+
+/* All but the call that moves; @create makes what it waits for. */
+static int mw_pending_prepare(struct mw_pending *p, mw_fence_fn create,
+			      enum mw_engine engine, enum mw_direction dir)
 {
 	int ret;
 
@@ -43,20 +45,23 @@ static int mw_pending_prepare(struct mw_pending *p, enum mw_engine engine,
 	if (dir != MW_IN)
 		p->place = mw_offset_in_lmem(p->obj);
 	p->since = mw_tickets(p->i915);
-	p->dep = mw_hold_back(p->obj);
-	return p->dep ? 0 : -ENOMEM;
+	p->dep = create();
+	return p->dep ? mw_add_fence(p->obj, &p->dep->base) : -ENOMEM;
 }
 
-/* The call that moves must return before @dep signals. */
+/* The call that moves must return before what @create makes signals. */
+static int mw_pending_start_behind(struct mw_pending *p, mw_fence_fn create,
+				   enum mw_engine engine, enum mw_direction dir)
+{
+	return mw_pending_prepare(p, create, engine, dir) ?:
+	       mw_go(p->obj, dir, false, &p->other) ?:
+	       mw_expect_pending(p->obj, p->since);
+}
+
 static int mw_pending_start(struct mw_pending *p, enum mw_engine engine,
 			    enum mw_direction dir)
 {
-	int ret = mw_pending_prepare(p, engine, dir);
-
-	if (ret)
-		return ret;
-	return mw_go(p->obj, dir, false, &p->other) ?:
-	       mw_expect_pending(p->obj, p->since);
+	return mw_pending_start_behind(p, mw_fence_create, engine, dir);
 }
 
 static int mw_pending_init(struct mw_pending *p, struct drm_i915_private *i915, u64 bytes)
@@ -165,7 +170,7 @@ static int mw_no_memory(struct drm_i915_private *i915, enum mw_engine engine)
 		return -ENOMEM;
 
 	ret = mw_pending_init(&p, i915, MW_BYTES) ?:
-	      mw_pending_prepare(&p, engine, MW_OUT);
+	      mw_pending_prepare(&p, mw_fence_create, engine, MW_OUT);
 	if (!ret) {
 		task->fn = mw_task_move_out;
 		task->obj = i915_gem_object_get(p.obj);
@@ -404,6 +409,43 @@ static int mw_live_spinner(void *arg)
 	return 0;
 }
 
+/* Strangers */
+
+/* A stranger's fence may never signal: the move goes on all the same. */
+static int mw_stranger_run(struct mw_pending *p, enum mw_engine engine)
+{
+	struct dma_fence *fence;
+	int ret;
+
+	ret = mw_pending_start_behind(p, mw_stranger_create, engine, MW_EVICT);
+	if (ret)
+		return ret;
+
+	fence = mw_get_job_fence(p->obj, p->since);
+	ret = mw_wait(fence);
+	dma_fence_put(fence);
+	return ret ?: mw_fence_signal(p->dep) ?: mw_check_obj(p->obj, p->seed);
+}
+
+static int mw_live_stranger(void *arg)
+{
+	enum mw_engine engine;
+	struct mw_pending p;
+	int ret = 0;
+
+	if (!i915_fence_timeout(arg)) {
+		pr_info("i915 waits for strangers as long as they please\n");
+		return 0;
+	}
+	for (engine = 0; !ret && engine < MW_ENGINES; engine++) {
+		ret = mw_pending_init(&p, arg, MW_BYTES) ?: mw_stranger_run(&p, engine);
+		if (ret)
+			pr_err("engine %s: %d\n", mw_engine_names[engine], ret);
+		ret = mw_pending_fini(&p, ret);
+	}
+	return ret;
+}
+
 /* In jiffies: longer than i915's patience with the fences of strangers. */
 #define MW_PATIENCE	(msecs_to_jiffies(CONFIG_DRM_I915_FENCE_TIMEOUT) + 2 * HZ)
 
@@ -462,8 +504,8 @@ static int mw_expect_patience(struct i915_request *rq, struct mw_fence *dep)
 }
 
 /*
- * However long a move takes: who overtakes it writes where it still reads. The only test
- * that has to let time pass; on a slow machine it can only fail to notice.
+ * However long a move takes: who overtakes it writes where it still reads. It has to let
+ * time pass; on a slow machine it can only fail to notice.
  */
 static int mw_live_no_overtaking(void *arg)
 {
