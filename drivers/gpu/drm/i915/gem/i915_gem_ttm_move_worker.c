@@ -13,6 +13,7 @@
  * under which others wait for fences, so that the fence must not wait for it; see
  * i915_ttm_move_worker_is_lost().
  */
+#include <linux/dma-fence-array.h>
 #include <linux/wait_bit.h>
 
 #include <drm/ttm/ttm_bo.h>
@@ -805,22 +806,36 @@ unsigned long i915_ttm_move_worker_fence_timeout(const struct drm_i915_private *
 	return i915_fence_context_timeout(i915, fence->context);
 }
 
+static int i915_ttm_move_error_of_one(struct dma_fence *fence)
+{
+	const struct ttm_move_job *job = ttm_move_job_from_fence(fence);
+
+	return job && job->ops == &i915_ttm_move_ops ? 0 : fence->error;
+}
+
 /**
  * i915_ttm_move_worker_fence_error() - a fence's error, as far as others are concerned
  * @fence: a fence that has signalled
  *
  * A region's eviction fences are waited for by whoever gets the memory next. That the
  * object that was evicted is lost is none of their business; its own users learn it from
- * its state.
+ * its state. Who waits for all fences of an object has them in an array, which takes over
+ * the first error of any.
  *
  * Context: Any context.
  * Return: 0 for a move, otherwise the fence's error.
  */
 int i915_ttm_move_worker_fence_error(struct dma_fence *fence)
 {
-	const struct ttm_move_job *job = ttm_move_job_from_fence(fence);
+	struct dma_fence_array *array = to_dma_fence_array(fence);
+	unsigned int i;
+	int error = 0;
 
-	return job && job->ops == &i915_ttm_move_ops ? 0 : fence->error;
+	if (!array)
+		return i915_ttm_move_error_of_one(fence);
+	for (i = 0; fence->error && !error && i < array->num_fences; i++)
+		error = i915_ttm_move_error_of_one(array->fences[i]);
+	return error;
 }
 
 /**

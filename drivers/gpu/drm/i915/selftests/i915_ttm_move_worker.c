@@ -7,6 +7,7 @@
  * MW_TIMEOUT only turns a hang into an error. Where a call must not wait for a fence,
  * the test owns that fence, and its watchdog frees the call that waits all the same.
  */
+#include <linux/dma-fence-array.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/kthread.h>

@@ -630,3 +630,56 @@ static int mw_mock_whose(void *arg)
 {
 	return mw_on_own_device(mw_whose_check);
 }
+
+/* Of both fences; NULL for want of memory. */
+static struct dma_fence *mw_array_create(struct dma_fence *a, struct dma_fence *b)
+{
+	struct dma_fence **fences = kmalloc_array(2, sizeof(*fences), GFP_KERNEL);
+	struct dma_fence_array *array;
+
+	if (!fences)
+		return NULL;
+
+	fences[0] = dma_fence_get(a);
+	fences[1] = dma_fence_get(b);
+	array = dma_fence_array_create(2, fences, dma_fence_context_alloc(1), 1, false);
+	if (array)
+		return &array->base;
+	dma_fence_put(a);
+	dma_fence_put(b);
+	kfree(fences);
+	return NULL;
+}
+
+static int mw_expect_error_of_both(struct dma_fence *a, struct dma_fence *b, int error)
+{
+	struct dma_fence *array = mw_array_create(a, b);
+	int ret;
+
+	if (!array)
+		return -ENOMEM;
+	ret = mw_wait(array) ?: mw_expect("the array's error", array->error, -EIO) ?:
+	      mw_expect("the array's error, for others",
+			i915_ttm_move_worker_fence_error(array), error);
+	dma_fence_put(array);
+	return ret;
+}
+
+/* As an object's fences come to the binding of the object. */
+static int mw_whose_check_arrays(const struct mw_whose *w)
+{
+	struct dma_fence *good = dma_fence_get_stub();
+	int ret;
+
+	ret = mw_expect_error_of_both(w->own, good, 0) ?:
+	      mw_expect_error_of_both(good, w->own, 0) ?:
+	      mw_expect_error_of_both(w->own, w->other, -EIO) ?:
+	      mw_expect_error_of_both(w->other, good, -EIO);
+	dma_fence_put(good);
+	return ret;
+}
+
+static int mw_mock_whose_arrays(void *arg)
+{
+	return mw_on_own_device(mw_whose_check_arrays);
+}

@@ -428,6 +428,7 @@ int i915_ttm_move_worker_mock_selftests(void)
 		SUBTEST(mw_mock_hold_dropped),
 		SUBTEST(mw_mock_lost),
 		SUBTEST(mw_mock_whose),
+		SUBTEST(mw_mock_whose_arrays),
 	};
 	struct drm_i915_private *i915 = mock_gem_device();
 	int ret;
