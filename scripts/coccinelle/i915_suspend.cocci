@@ -3,33 +3,21 @@
 // Applies to: drivers/gpu/drm/i915/gem/i915_gem_pm.c
 // Applies to: drivers/gpu/drm/i915/i915_gem.c
 //
-// A backup is one if its copy went well, and local memory may lose its power, or its
-// driver, when nobody copies any more.
+// A backup is one if its copy went well, which the copy says by itself, and local memory
+// may lose its power, or its driver, when nobody copies any more.
 
 @@ @@
-#include "gem/i915_gem_ttm_pm.h"
-+#include "gem/i915_gem_ttm_move_worker.h"
-
-@@ identifier backup, obj; @@
 i915_ttm_backup(...)
 {
 	<...
-	err = i915_gem_obj_copy_ttm(backup, obj, ...);
-+	if (!err)
-+		err = i915_ttm_move_worker_wait_copy(backup);
-	if (err) { ... }
 -	ttm_bo_wait_ctx(...);
 	...>
 }
 
-@@ identifier backup, obj; @@
+@@ @@
 i915_ttm_restore(...)
 {
 	<...
-	err = i915_gem_obj_copy_ttm(obj, backup, ...);
-+	if (!err)
-+		err = i915_ttm_move_worker_wait_copy(obj);
-	GEM_WARN_ON(err);
 -	ttm_bo_wait_ctx(...);
 	...>
 }

@@ -738,6 +738,16 @@ static struct dma_fence *i915_ttm_move_copy(struct drm_i915_gem_object *dst,
 	return fence;
 }
 
+/* Uninterruptibly: it takes no longer than what the copy waits for, which is bounded. */
+static int i915_ttm_move_wait_copy(struct drm_i915_gem_object *dst,
+				   struct dma_fence *fence)
+{
+	dma_fence_wait(fence, false);
+	if (fence->error)
+		i915_ttm_move_worker_is_lost(dst);
+	return fence->error;
+}
+
 /**
  * i915_gem_obj_copy_ttm() - copy the bytes of one object to another
  * @dst: the other one
@@ -745,12 +755,14 @@ static struct dma_fence *i915_ttm_move_copy(struct drm_i915_gem_object *dst,
  * @allow_accel: the blitter may be used
  * @intr: sleep interruptibly, where there is no memory to do without
  *
- * The copy waits for all fences of both objects, and its own is added to both:
- * i915_ttm_move_worker_wait_copy() tells what came of it.
+ * The copy waits for all fences of both objects, and the call for the copy. Nobody else
+ * comes to know of it, as both objects are locked until it has ended.
  *
- * Context: Process context. May sleep. Both objects are locked, and have their pages.
- * Return: 0; the copy is made, or will be. Otherwise nothing is under way: -EIO if
- * nobody can do it, -ENOMEM, -ERESTARTSYS or -EINTR if interrupted.
+ * Context: Process context. Sleeps. Both objects are locked, and have their pages.
+ * Return: 0; the copy is made. Otherwise the error with which it ended, and where that
+ * made @dst unusable the device has been declared wedged because of it: -EIO if nobody
+ * can do it, -EBUSY if there was no memory to wait for another driver in the background,
+ * -ENOMEM, -ERESTARTSYS or -EINTR if interrupted.
  */
 int i915_gem_obj_copy_ttm(struct drm_i915_gem_object *dst,
 			  struct drm_i915_gem_object *src,
@@ -765,19 +777,13 @@ int i915_gem_obj_copy_ttm(struct drm_i915_gem_object *dst,
 			!i915_gem_to_ttm(dst)->resource))
 		return -EINVAL;
 
-	ret = dma_resv_reserve_fences(src->base.resv, 1) ?:
-	      dma_resv_reserve_fences(dst->base.resv, 1);
-	if (ret)
-		return ret;
-
 	fence = i915_ttm_move_copy(dst, src, allow_accel, intr);
 	if (IS_ERR_OR_NULL(fence))
 		return PTR_ERR_OR_ZERO(fence);
 
-	dma_resv_add_fence(dst->base.resv, fence, DMA_RESV_USAGE_WRITE);
-	dma_resv_add_fence(src->base.resv, fence, DMA_RESV_USAGE_READ);
+	ret = i915_ttm_move_wait_copy(dst, fence);
 	dma_fence_put(fence);
-	return 0;
+	return ret;
 }
 
 /* Those who wait for a move */
@@ -855,39 +861,6 @@ bool i915_ttm_move_worker_is_lost(struct drm_i915_gem_object *obj)
 
 	flush_work(&to_i915(obj->base.dev)->ttm_move_worker->wedge);
 	return true;
-}
-
-static int i915_ttm_move_copy_error(struct dma_resv *resv)
-{
-	struct dma_resv_iter cursor;
-	struct dma_fence *fence;
-
-	dma_resv_for_each_fence(&cursor, resv, DMA_RESV_USAGE_WRITE, fence)
-		if (dma_resv_iter_usage(&cursor) == DMA_RESV_USAGE_WRITE &&
-		    ttm_move_job_from_fence(fence) && fence->error)
-			return fence->error;
-	return 0;
-}
-
-/**
- * i915_ttm_move_worker_wait_copy() - wait until an object has been copied to
- * @obj: the destination of i915_gem_obj_copy_ttm()
- *
- * Context: Process context. Sleeps. The object is locked.
- * Return: 0, or the error with which the copy ended; where that made the object unusable
- * the device has been declared wedged because of it.
- */
-int i915_ttm_move_worker_wait_copy(struct drm_i915_gem_object *obj)
-{
-	int ret;
-
-	assert_object_held(obj);
-	dma_resv_wait_timeout(obj->base.resv, DMA_RESV_USAGE_BOOKKEEP, false,
-			      MAX_SCHEDULE_TIMEOUT);
-	ret = i915_ttm_move_copy_error(obj->base.resv);
-	if (ret)
-		i915_ttm_move_worker_is_lost(obj);
-	return ret;
 }
 
 /* The device */

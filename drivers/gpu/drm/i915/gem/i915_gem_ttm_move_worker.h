@@ -39,7 +39,6 @@ int i915_ttm_move_worker_wait(struct ttm_buffer_object *bo, struct ttm_operation
 unsigned long i915_ttm_move_worker_fence_timeout(const struct drm_i915_private *i915,
 						 struct dma_fence *fence);
 int i915_ttm_move_worker_fence_error(struct dma_fence *fence);
-int i915_ttm_move_worker_wait_copy(struct drm_i915_gem_object *obj);
 bool i915_ttm_move_worker_is_lost(struct drm_i915_gem_object *obj);
 
 /* What i915_gem_ttm_move.c does for the worker. */

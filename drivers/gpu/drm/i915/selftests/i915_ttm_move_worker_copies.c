@@ -50,33 +50,28 @@ static int mw_pair_fini(struct mw_pair *p, int ret)
 }
 
 static int mw_copy_objects(struct drm_i915_gem_object *dst,
-			   struct drm_i915_gem_object *src, bool accel, int *lost)
+			   struct drm_i915_gem_object *src, bool accel)
 {
 	struct i915_gem_ww_ctx ww;
 	int ret;
 
-	*lost = 0;
-	for_i915_gem_ww(&ww, ret, false) {
+	for_i915_gem_ww(&ww, ret, false)
 		ret = i915_gem_object_lock(src, &ww) ?: i915_gem_object_lock(dst, &ww) ?:
 		      i915_gem_obj_copy_ttm(dst, src, accel, false);
-		if (!ret)
-			*lost = i915_ttm_move_worker_wait_copy(dst);
-	}
 	return ret;
 }
 
 /* There, and back again after the original is gone. */
 static int mw_pair_copy(struct mw_pair *p, bool accel)
 {
-	int lost, ret;
+	int ret = mw_copy_objects(p->backup, p->local, accel) ?:
+		  mw_check_obj(p->backup, p->seed);
 
-	ret = mw_copy_objects(p->backup, p->local, accel, &lost) ?: lost ?:
-	      mw_check_obj(p->backup, p->seed);
 	if (ret)
 		return ret;
 
 	mw_fill(p->words, MW_BYTES, ~p->seed);
-	return mw_copy_objects(p->local, p->backup, accel, &lost) ?: lost ?:
+	return mw_copy_objects(p->local, p->backup, accel) ?:
 	       mw_check(p->words, MW_BYTES, p->seed);
 }
 
@@ -104,16 +99,15 @@ static int mw_live_copy(void *arg)
 static int mw_pair_lose(struct mw_pair *p, bool accel, bool no_memory)
 {
 	bool lost_later = accel && !no_memory;
-	int lost, ret, result;
+	int ret, result;
 
 	i915_ttm_migrate_set_failure_modes(true, no_memory);
 	i915_ttm_migrate_set_ban_memcpy(true);
-	result = mw_copy_objects(p->backup, p->local, accel, &lost);
+	result = mw_copy_objects(p->backup, p->local, accel);
 	i915_ttm_migrate_set_failure_modes(false, false);
 	i915_ttm_migrate_set_ban_memcpy(false);
 
-	ret = mw_expect("the call's result", result, lost_later ? 0 : -EIO) ?:
-	      mw_expect("the wait's result", lost, lost_later ? -EIO : 0) ?:
+	ret = mw_expect("the call's result", result, -EIO) ?:
 	      mw_expect("the copy's unknown state", p->backup->mm.unknown_state,
 			lost_later) ?:
 	      mw_expect("the original's unknown state", p->local->mm.unknown_state, 0) ?:
@@ -135,6 +129,36 @@ static int mw_live_copy_lost(void *arg)
 		ret = mw_pair_fini(&p, ret);
 	}
 	return ret;
+}
+
+/* Behind another fence, so that a new fence takes the other one's place, and not this. */
+static int mw_pair_leave_error(struct mw_pair *p)
+{
+	struct i915_ttm_move_hold hold = { };
+	struct mw_fence *first = mw_hold_back(p->backup);
+	struct dma_fence *error = mw_arm_refusing(mw_mdev(p->i915), &hold);
+	int ret = -ENOMEM;
+
+	if (first && error)
+		ret = mw_add_fence_as(p->backup, error, DMA_RESV_USAGE_WRITE) ?:
+		      mw_fence_signal(first);
+	if (error)
+		ret = mw_wait(error) ?: ret ?:
+		      mw_expect("the error", error->error, -EIO);
+	mw_fence_put(first);
+	dma_fence_put(error);
+	return ret;
+}
+
+/* A copy is judged by its own fence, and not by what others left behind. */
+static int mw_live_copy_after_error(void *arg)
+{
+	struct mw_pair p;
+	int ret;
+
+	ret = mw_pair_init(&p, arg) ?: mw_quiesce(arg) ?: mw_pair_leave_error(&p) ?:
+	      mw_revive(arg) ?: mw_pair_copy(&p, true);
+	return mw_pair_fini(&p, ret);
 }
 
 /* The whole region: pinned objects are copied, others move. */
