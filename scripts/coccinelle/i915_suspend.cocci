@@ -7,6 +7,10 @@
 // may lose its power, or its driver, when nobody copies any more.
 
 @@ @@
+#include "gem/i915_gem_pm.h"
++#include "gem/i915_gem_ttm_move_worker.h"
+
+@@ @@
 i915_ttm_backup(...)
 {
 	<...
@@ -22,9 +26,17 @@ i915_ttm_restore(...)
 	...>
 }
 
+// Twice: a move that takes too long forbids to suspend as long as there is a way back, and
+// not behind i915_gem_suspend(), which would wedge the GPU for it; and at the end, since the
+// backups are moves.
 @@ identifier i915; @@
 int i915_gem_backup_suspend(struct drm_i915_private *i915)
 {
+	... when any
++	ret = i915_ttm_move_worker_idle(i915);
++	if (ret)
++		goto out_recover;
+	i915_gem_suspend(i915);
 	... when any
 	ret = lmem_suspend(i915, I915_TTM_BACKUP_PINNED);
 	if (ret) goto out_recover;
@@ -35,10 +47,6 @@ int i915_gem_backup_suspend(struct drm_i915_private *i915)
 	return 0;
 	...
 }
-
-@@ @@
-#include "gem/i915_gem_mman.h"
-+#include "gem/i915_gem_ttm_move_worker.h"
 
 @@ identifier i915; @@
 void i915_gem_driver_remove(struct drm_i915_private *i915)

@@ -37,7 +37,10 @@
 #include "gem/i915_gem_ttm_move.h"
 #include "gem/i915_gem_ttm_move_worker.h"
 
-/* How long suspend and unbind wait for others, who may be asleep or gone. */
+/*
+ * How long suspend and unbind wait: longer than a move does for others, who may be asleep
+ * or gone.
+ */
 #define I915_TTM_MOVE_IDLE_TIMEOUT	(20 * HZ)
 
 /**
@@ -45,12 +48,14 @@
  * @i915: the device
  * @mdev: TTM's side
  * @wedge: declares the device wedged
+ * @idle_timeout: how long suspend and unbind wait, in jiffies
  * @proxies: number of &struct i915_ttm_move_proxy
  */
 struct i915_ttm_move_worker {
 	struct drm_i915_private *i915;
 	struct ttm_move_device mdev;
 	struct work_struct wedge;
+	long idle_timeout;
 	atomic_t proxies;
 };
 
@@ -470,12 +475,54 @@ i915_ttm_move_job_create(struct i915_ttm_move *move, struct ttm_move_timeline *t
 }
 
 /* Without a job: the caller waits for whatever a job would have waited for. */
+
+/* How long for @fence, if for strangers until @end; in jiffies. */
+static long i915_ttm_move_patience(struct i915_ttm_move_worker *worker,
+				   struct dma_fence *fence, unsigned long end)
+{
+	if (!i915_ttm_move_worker_fence_timeout(worker->i915, fence))
+		return MAX_SCHEDULE_TIMEOUT;
+	return max_t(long, end - jiffies, 1);
+}
+
+/* Other than a job a caller can come back: it does not go on without the stranger. */
+static int i915_ttm_move_wait_fence(struct i915_ttm_move_worker *worker,
+				    struct dma_fence *fence,
+				    const struct ttm_operation_ctx *ctx,
+				    unsigned long end)
+{
+	long ret;
+
+	if (dma_fence_is_signaled(fence))
+		return 0;
+	if (ctx->no_wait_gpu)
+		return -EBUSY;
+	ret = dma_fence_wait_timeout(fence, ctx->interruptible,
+				     i915_ttm_move_patience(worker, fence, end));
+	return ret ? min(ret, 0) : -EBUSY;
+}
+
+static int i915_ttm_move_wait_bo(struct i915_ttm_move_worker *worker,
+				 struct ttm_buffer_object *bo,
+				 const struct ttm_operation_ctx *ctx)
+{
+	unsigned long end = jiffies + i915_fence_timeout(worker->i915);
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	int ret;
+
+	dma_resv_for_each_fence(&cursor, bo->base.resv, DMA_RESV_USAGE_BOOKKEEP, fence) {
+		ret = i915_ttm_move_wait_fence(worker, fence, ctx, end);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 static int i915_ttm_move_wait(const struct i915_ttm_move *move)
 {
-	struct ttm_move_device *mdev = &move->worker->mdev;
-
-	return ttm_move_bo_wait(mdev, move->src, move->ctx) ?:
-	       ttm_move_bo_wait(mdev, move->dst, move->ctx);
+	return i915_ttm_move_wait_bo(move->worker, move->src, move->ctx) ?:
+	       i915_ttm_move_wait_bo(move->worker, move->dst, move->ctx);
 }
 
 static int i915_ttm_move_memcpy(const struct i915_ttm_move *move,
@@ -636,7 +683,7 @@ static struct dma_fence *i915_ttm_move_by_cpu(struct i915_ttm_move *move)
 /* The caller's affair: it will be back. */
 static bool i915_ttm_move_is_retry(int err)
 {
-	return err == -EINTR || err == -ERESTARTSYS || err == -EAGAIN;
+	return err == -EINTR || err == -ERESTARTSYS || err == -EAGAIN || err == -EBUSY;
 }
 
 /*
@@ -672,7 +719,7 @@ static struct dma_fence *i915_ttm_move_run(struct i915_ttm_move *move)
  * Return: the fence, with a reference; NULL if the move was made in the caller; or an
  * error, then nothing is under way: -EIO if nobody can do it, -ERESTARTSYS, -EINTR or
  * -EAGAIN if the caller shall try again, -EBUSY if it would have had to wait and @ctx
- * forbids that, -ENOMEM.
+ * forbids that, or did and another driver took too long, -ENOMEM.
  */
 struct dma_fence *
 i915_ttm_move_worker_move(struct ttm_buffer_object *bo, bool evict,
@@ -703,14 +750,18 @@ i915_ttm_move_worker_move(struct ttm_buffer_object *bo, bool evict,
  * @bo: the object
  * @ctx: how to wait
  *
- * TTM waits as well, for whoever still reads the new memory, but gives up too early.
+ * TTM waits as well, for whoever still reads the new memory, but it may give up before
+ * i915's own moves have ended, and cannot say so: it warns, and leaves the object where it
+ * was.
  *
- * Context: Process context. May sleep. The object is locked.
- * Return: 0, -ERESTARTSYS if interrupted, -EBUSY if @ctx forbids to wait.
+ * Context: Process context. May sleep: for i915's own work as long as it takes, for other
+ * drivers no longer than i915's requests would. The object is locked.
+ * Return: 0, -ERESTARTSYS if interrupted, -EBUSY if @ctx forbids to wait, or if another
+ * driver took too long.
  */
 int i915_ttm_move_worker_wait(struct ttm_buffer_object *bo, struct ttm_operation_ctx *ctx)
 {
-	return ttm_move_bo_wait(&to_i915(bo->base.dev)->ttm_move_worker->mdev, bo, ctx);
+	return i915_ttm_move_wait_bo(to_i915(bo->base.dev)->ttm_move_worker, bo, ctx);
 }
 
 static struct dma_fence *i915_ttm_move_copy(struct drm_i915_gem_object *dst,
@@ -881,6 +932,7 @@ int i915_ttm_move_worker_init(struct drm_i915_private *i915)
 		return -ENOMEM;
 
 	worker->i915 = i915;
+	worker->idle_timeout = I915_TTM_MOVE_IDLE_TIMEOUT;
 	INIT_WORK(&worker->wedge, i915_ttm_move_wedge_work);
 	ret = ttm_move_device_init(&worker->mdev, &i915->bdev, dev_name(i915->drm.dev),
 				   &i915_ttm_move_ops, worker);
@@ -930,16 +982,16 @@ void i915_ttm_move_worker_flush(struct drm_i915_private *i915)
  * For suspend and unbind, after which local memory is gone.
  *
  * Context: Process context. Sleeps. No object is locked.
- * Return: 0, or -EBUSY if a move still waits for somebody.
+ * Return: 0, or -EBUSY if a move has still not ended.
  */
 int i915_ttm_move_worker_idle(struct drm_i915_private *i915)
 {
 	struct i915_ttm_move_worker *worker = i915->ttm_move_worker;
-	int ret = ttm_move_device_flush_timeout(&worker->mdev, I915_TTM_MOVE_IDLE_TIMEOUT);
+	int ret = ttm_move_device_flush_timeout(&worker->mdev, worker->idle_timeout);
 
 	if (ret)
-		drm_err(&i915->drm,
-			"moves wait for others: debugfs/dri/*/ttm_move lists them\n");
+		drm_warn(&i915->drm,
+			 "moves have not ended: debugfs/dri/*/ttm_move lists them\n");
 	flush_work(&worker->wedge);
 	return ret;
 }

@@ -217,6 +217,30 @@ static int mw_live_backup(void *arg)
 	return ret;
 }
 
+/* A suspend that has to be called off leaves the GPU as it was: nobody would resume it. */
+static int mw_suspend_busy(struct mw_pending *p)
+{
+	long *timeout = &p->i915->ttm_move_worker->idle_timeout, before = *timeout;
+	int ret;
+
+	*timeout = 1;
+	ret = mw_expect("suspend's result", i915_gem_backup_suspend(p->i915), -EBUSY) ?:
+	      mw_expect("wedging", intel_gt_is_wedged(to_gt(p->i915)), false);
+	*timeout = before;
+	return ret;
+}
+
+static int mw_live_suspend_busy(void *arg)
+{
+	struct mw_pending p;
+	int ret;
+
+	ret = mw_pending_init(&p, arg, MW_BYTES) ?: mw_pending_start(&p, MW_OK, MW_OUT) ?:
+	      mw_suspend_busy(&p) ?: mw_fence_signal(p.dep) ?:
+	      mw_check_obj(p.obj, p.seed);
+	return mw_pending_fini(&p, ret);
+}
+
 /* Local memory that the CPU does not reach */
 
 static int mw_hide_locked(struct drm_i915_gem_object *obj, u64 unused)

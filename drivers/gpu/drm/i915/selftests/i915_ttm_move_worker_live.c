@@ -5,6 +5,7 @@
  */
 #include "gem/i915_gem_create.h"
 #include "gem/i915_gem_lmem.h"
+#include "gem/i915_gem_pm.h"
 #include "gem/i915_gem_region.h"
 #include "gem/i915_gem_ttm_pm.h"
 #include "gt/intel_gt_requests.h"
@@ -436,6 +437,7 @@ int i915_ttm_move_worker_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(mw_live_freed),
 		SUBTEST(mw_live_spinner),
 		SUBTEST(mw_live_stranger),
+		SUBTEST(mw_live_stranger_in_call),
 		SUBTEST(mw_live_no_overtaking),
 		SUBTEST(mw_live_storm),
 		SUBTEST(mw_live_storm_fails),
@@ -444,6 +446,7 @@ int i915_ttm_move_worker_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(mw_live_copy_lost),
 		SUBTEST(mw_live_copy_after_error),
 		SUBTEST(mw_live_backup),
+		SUBTEST(mw_live_suspend_busy),
 		SUBTEST(mw_live_small_bar),
 		SUBTEST(mw_live_mmap),
 		SUBTEST(mw_live_dmabuf_vmap),

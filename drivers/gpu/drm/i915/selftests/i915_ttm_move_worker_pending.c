@@ -427,23 +427,77 @@ static int mw_stranger_run(struct mw_pending *p, enum mw_engine engine)
 	return ret ?: mw_fence_signal(p->dep) ?: mw_check_obj(p->obj, p->seed);
 }
 
+static int mw_stranger_once(struct drm_i915_private *i915, enum mw_engine engine)
+{
+	struct mw_pending p;
+	int ret;
+
+	ret = mw_pending_init(&p, i915, MW_BYTES) ?: mw_stranger_run(&p, engine);
+	if (ret)
+		pr_err("engine %s: %d\n", mw_engine_names[engine], ret);
+	return mw_pending_fini(&p, ret);
+}
+
+static bool mw_trusts_strangers(struct drm_i915_private *i915)
+{
+	if (i915_fence_timeout(i915))
+		return false;
+	pr_info("i915 waits for strangers as long as they please, nothing to test\n");
+	return true;
+}
+
 static int mw_live_stranger(void *arg)
 {
-	enum mw_engine engine;
-	struct mw_pending p;
-	int ret = 0;
-
-	if (!i915_fence_timeout(arg)) {
-		pr_info("i915 waits for strangers as long as they please\n");
+	if (mw_trusts_strangers(arg))
 		return 0;
-	}
-	for (engine = 0; !ret && engine < MW_ENGINES; engine++) {
-		ret = mw_pending_init(&p, arg, MW_BYTES) ?: mw_stranger_run(&p, engine);
-		if (ret)
-			pr_err("engine %s: %d\n", mw_engine_names[engine], ret);
-		ret = mw_pending_fini(&p, ret);
-	}
-	return ret;
+	return mw_stranger_once(arg, MW_OK) ?: mw_stranger_once(arg, MW_DEAD);
+}
+
+/* Who has to wait for a stranger himself gives up, and may come back. */
+
+static int mw_stranger_no_memory(struct drm_i915_private *i915)
+{
+	struct mw_pending p;
+	int ret;
+
+	ret = mw_pending_init(&p, i915, MW_BYTES) ?:
+	      mw_pending_prepare(&p, mw_stranger_create, MW_OK, MW_OUT);
+	i915_ttm_migrate_set_failure_modes(false, true);
+	ret = ret ?: mw_expect("the call's result",
+			       mw_migrate(p.obj, INTEL_REGION_SMEM), -EAGAIN);
+	i915_ttm_migrate_set_failure_modes(false, false);
+	ret = ret ?: mw_fence_signal(p.dep) ?: mw_expect_place(p.obj, true) ?:
+	      mw_check_obj(p.obj, p.seed);
+	return mw_pending_fini(&p, ret);
+}
+
+/* An object that nobody is going to clear: there is nothing to move. */
+static int mw_stranger_no_bytes(struct drm_i915_private *i915)
+{
+	struct drm_i915_gem_object *obj = i915_gem_object_create_lmem(i915, MW_BYTES, 0);
+	struct mw_fence *dep;
+	int ret;
+
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	dep = mw_stranger_create();
+	ret = dep ? mw_add_fence(obj, &dep->base) : -ENOMEM;
+	ret = ret ?: mw_expect("the call's result",
+			       i915_gem_object_pin_pages_unlocked(obj), -EAGAIN) ?:
+	      mw_fence_signal(dep) ?: i915_gem_object_pin_pages_unlocked(obj);
+	if (!ret)
+		i915_gem_object_unpin_pages(obj);
+	mw_fence_put(dep);
+	i915_gem_object_put(obj);
+	return mw_end(i915, ret);
+}
+
+static int mw_live_stranger_in_call(void *arg)
+{
+	if (mw_trusts_strangers(arg))
+		return 0;
+	return mw_stranger_no_memory(arg) ?: mw_stranger_no_bytes(arg);
 }
 
 /* In jiffies: longer than i915's patience with the fences of strangers. */
