@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Applies to: drivers/gpu/drm/i915/gem/i915_gem_wait.c
 // Applies to: drivers/gpu/drm/i915/gem/i915_gem_ttm.c
+// Applies to: drivers/gpu/drm/i915/i915_vma.c
 //
 // Who is told that an object is lost finds the device wedged, where he may wait: no
-// fence does.
+// fence does. Nor does a request wait for that: it learns it from the object's binding, if
+// that is still under way, or else from the object, and is skipped.
 
 @@ @@
 #include "i915_gem_object.h"
@@ -11,6 +13,10 @@
 
 @@ @@
 #include "gem/i915_gem_ttm_move.h"
++#include "gem/i915_gem_ttm_move_worker.h"
+
+@@ @@
+#include "gem/i915_gem_tiling.h"
 +#include "gem/i915_gem_ttm_move_worker.h"
 
 @@ expression list es; identifier obj; @@
@@ -35,3 +41,21 @@ i915_ttm_io_mem_reserve(...)
 	 (...)
 	...>
 }
+
+@@ identifier vw, work; @@
+__vma_bind(struct dma_fence_work *work)
+{
+	...
+	if (i915_gem_object_has_unknown_state(vw->obj))
++	{
++		dma_fence_set_error(&work->dma, -EIO);
+		return;
++	}
+	...
+}
+
+@@ expression err, vma, rq; @@
+ err =
+-	__i915_vma_move_to_active(vma, rq)
++	__i915_vma_move_to_active(vma, rq) ?: i915_ttm_move_worker_may_use(vma->obj)
+ ;

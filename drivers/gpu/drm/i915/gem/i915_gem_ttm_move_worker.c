@@ -914,6 +914,23 @@ bool i915_ttm_move_worker_is_lost(struct drm_i915_gem_object *obj)
 	return true;
 }
 
+/**
+ * i915_ttm_move_worker_may_use() - whether a request may use an object
+ * @obj: the object
+ *
+ * To be called after the request has begun to wait for the object's binding. If that is
+ * still under way, and the object turns out to be lost, the binding has an error, which the
+ * request takes over. If it has ended, nobody else tells the request that there is nothing
+ * behind the object's addresses.
+ *
+ * Context: Any context. The object is locked.
+ * Return: 0, or -EIO if nobody knows what the object's memory holds.
+ */
+int i915_ttm_move_worker_may_use(struct drm_i915_gem_object *obj)
+{
+	return i915_gem_object_has_unknown_state(obj) ? -EIO : 0;
+}
+
 /* The device */
 
 /**

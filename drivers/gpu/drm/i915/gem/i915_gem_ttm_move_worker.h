@@ -40,6 +40,7 @@ unsigned long i915_ttm_move_worker_fence_timeout(const struct drm_i915_private *
 						 struct dma_fence *fence);
 int i915_ttm_move_worker_fence_error(struct dma_fence *fence);
 bool i915_ttm_move_worker_is_lost(struct drm_i915_gem_object *obj);
+int i915_ttm_move_worker_may_use(struct drm_i915_gem_object *obj);
 
 /* What i915_gem_ttm_move.c does for the worker. */
 

@@ -8,6 +8,7 @@
 #include <linux/sched/mm.h>
 
 #include "gem/i915_gem_dmabuf.h"
+#include "gem/selftests/igt_gem_utils.h"
 
 #include "igt_mmap.h"
 
@@ -354,4 +355,134 @@ static int mw_live_lost(void *arg)
 	for (dir = 0; !ret && dir < MW_DIRECTIONS; dir++)
 		ret = mw_lost_once(arg, dir);
 	return ret;
+}
+
+/* Requests on an object that is to be lost, or is */
+
+/* Without waiting for the binding. */
+static int mw_pin_vma(struct i915_vma *vma)
+{
+	struct i915_gem_ww_ctx ww;
+	int ret;
+
+	for_i915_gem_ww(&ww, ret, false)
+		ret = i915_gem_object_lock(vma->obj, &ww) ?:
+		      i915_vma_pin_ww(vma, &ww, 0, 0, PIN_USER);
+	return ret;
+}
+
+/* A reference, or why it may not use the object. */
+static struct i915_request *mw_request_with(struct intel_context *ce,
+					    struct i915_vma *vma)
+{
+	struct i915_request *rq = intel_context_create_request(ce);
+	int ret;
+
+	if (IS_ERR(rq))
+		return rq;
+
+	ret = igt_vma_move_to_active_unlocked(vma, rq, 0);
+	i915_request_get(rq);
+	i915_request_add(rq);
+	if (!ret)
+		return rq;
+	i915_request_put(rq);
+	return ERR_PTR(ret);
+}
+
+static struct i915_request *mw_request_on(struct intel_context *ce,
+					  struct drm_i915_gem_object *obj)
+{
+	struct i915_vma *vma = i915_vma_instance(obj, ce->vm, NULL);
+	struct i915_request *rq;
+	int ret;
+
+	if (IS_ERR(vma))
+		return ERR_CAST(vma);
+
+	ret = mw_pin_vma(vma);
+	if (ret)
+		return ERR_PTR(ret);
+
+	rq = mw_request_with(ce, vma);
+	i915_vma_unpin(vma);
+	return rq;
+}
+
+/* The move waits, and is going to lose the object. */
+static int mw_pending_lose(struct mw_pending *p)
+{
+	int ret = mw_pending_prepare(p, mw_fence_create, MW_OK, MW_IN);
+
+	if (ret)
+		return ret;
+
+	i915_ttm_migrate_set_failure_modes(true, false);
+	i915_ttm_migrate_set_ban_memcpy(true);
+	ret = mw_go(p->obj, MW_IN, false, &p->other);
+	i915_ttm_migrate_set_failure_modes(false, false);
+	i915_ttm_migrate_set_ban_memcpy(false);
+	return ret;
+}
+
+/* It is not the wedging, which the mutex holds back, that ends the request. */
+static int mw_expect_skipped(struct mw_pending *p, struct i915_request *rq)
+{
+	struct mutex *lock = &to_gt(p->i915)->reset.mutex;
+	int ret;
+
+	mutex_lock(lock);
+	dma_fence_signal(&p->dep->base);
+	ret = wait_for(dma_fence_is_signaled(&rq->fence), 60000);
+	mutex_unlock(lock);
+	if (ret)
+		pr_err("the request does not end\n");
+	return ret ?: mw_expect("the request's error", rq->fence.error, -EIO);
+}
+
+static int mw_expect_refused(struct intel_context *ce, struct drm_i915_gem_object *obj)
+{
+	struct i915_request *rq = mw_request_on(ce, obj);
+
+	if (!IS_ERR(rq))
+		i915_request_put(rq);
+	return mw_expect("the request's result", PTR_ERR_OR_ZERO(rq), -EIO);
+}
+
+/* Those under way when the object is lost, and later ones, though the GPU lives again. */
+static int mw_lost_requests(struct mw_pending *p, struct intel_context *ce)
+{
+	struct i915_request *rq;
+	int ret;
+
+	ret = mw_pending_lose(p);
+	if (ret)
+		return ret;
+
+	rq = mw_request_on(ce, p->obj);
+	if (IS_ERR(rq))
+		return PTR_ERR(rq);
+
+	ret = mw_expect_skipped(p, rq) ?:
+	      mw_expect("whether the object is lost",
+			i915_ttm_move_worker_is_lost(p->obj), true) ?:
+	      mw_expect("wedging", intel_gt_is_wedged(to_gt(p->i915)), true) ?:
+	      mw_revive(p->i915) ?: mw_expect_refused(ce, p->obj);
+	i915_request_put(rq);
+	return ret;
+}
+
+static int mw_live_lost_requests(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct intel_context *ce = intel_context_create(to_gt(i915)->engine[BCS0]);
+	struct mw_pending p;
+	int ret;
+
+	if (IS_ERR(ce))
+		return PTR_ERR(ce);
+
+	ret = mw_pending_init(&p, i915, MW_BYTES) ?: mw_lost_requests(&p, ce);
+	intel_context_put(ce);
+	return mw_pending_fini(&p, ret);
 }
