@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Applies to: drivers/gpu/drm/i915/gem/i915_gem_wait.c
 // Applies to: drivers/gpu/drm/i915/gem/i915_gem_ttm.c
+// Applies to: drivers/gpu/drm/i915/gem/i915_gem_object.c
 // Applies to: drivers/gpu/drm/i915/i915_vma.c
 //
 // Who is told that an object is lost finds the device wedged, where he may wait: no
@@ -59,3 +60,7 @@ __vma_bind(struct dma_fence_work *work)
 -	__i915_vma_move_to_active(vma, rq)
 +	__i915_vma_move_to_active(vma, rq) ?: i915_ttm_move_worker_may_use(vma->obj)
  ;
+
+// The worker has it, beside what it pairs with.
+@@ typedef bool; @@
+-bool i915_gem_object_has_unknown_state(...) { ... }

@@ -896,6 +896,23 @@ int i915_ttm_move_worker_fence_error(struct dma_fence *fence)
 }
 
 /**
+ * i915_gem_object_has_unknown_state() - whether nobody knows what an object's memory holds
+ * @obj: the object
+ *
+ * Neither CPU nor GPU may get to see such memory. To be called after the object's kernel
+ * fences have signalled: before, the answer may be no where it is going to be yes.
+ *
+ * Context: Any context.
+ * Return: whether a move has lost the object.
+ */
+bool i915_gem_object_has_unknown_state(struct drm_i915_gem_object *obj)
+{
+	/* Pairs with the signal of the fence that i915_ttm_move_lose() comes before. */
+	smp_rmb();
+	return obj->mm.unknown_state;
+}
+
+/**
  * i915_ttm_move_worker_is_lost() - whether an object must not be looked at any more
  * @obj: the object
  *
