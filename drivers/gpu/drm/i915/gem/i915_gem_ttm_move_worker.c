@@ -296,6 +296,7 @@ static int i915_ttm_move_job_set(struct ttm_move_job *job,
 {
 	const struct i915_ttm_move_hold *hold = job->priv;
 	struct ttm_move_mem dst, src;
+	int ret;
 
 	if (!move->memcpy) {
 		ttm_move_job_set_refuse(job, i915_ttm_move_bytes(move));
@@ -307,7 +308,10 @@ static int i915_ttm_move_job_set(struct ttm_move_job *job,
 		return ttm_move_job_set_clear(job, &dst, i915_ttm_move_bytes(move));
 
 	i915_ttm_move_mem_init(&src, move->src, move->src->resource, hold->src_rsgt);
-	return ttm_move_job_set_copy(job, &dst, &src, i915_ttm_move_bytes(move));
+	ret = ttm_move_job_set_copy(job, &dst, &src, i915_ttm_move_bytes(move));
+	/* A backup stays where it is, other than an object that moves. */
+	job->leaves_tt &= move->src == move->dst;
+	return ret;
 }
 
 /* The fences of strangers */
@@ -555,7 +559,6 @@ static int i915_ttm_move_sync(const struct i915_ttm_move *move)
 	with_intel_runtime_pm(i915_ttm_move_rpm(move), wakeref)
 		ret = i915_ttm_move_memcpy(move, src_rsgt);
 	i915_refct_sgt_put(src_rsgt);
-	ttm_move_device_count_sync(&move->worker->mdev);
 	return ret;
 }
 
@@ -686,11 +689,7 @@ static bool i915_ttm_move_is_retry(int err)
 	return err == -EINTR || err == -ERESTARTSYS || err == -EAGAIN || err == -EBUSY;
 }
 
-/*
- * A fence for the end of the move; NULL if it has ended; or an error, then nothing is
- * under way.
- */
-static struct dma_fence *i915_ttm_move_run(struct i915_ttm_move *move)
+static struct dma_fence *i915_ttm_move_by_anybody(struct i915_ttm_move *move)
 {
 	struct dma_fence *fence = ERR_PTR(-EIO);
 
@@ -699,6 +698,20 @@ static struct dma_fence *i915_ttm_move_run(struct i915_ttm_move *move)
 	if (!IS_ERR(fence) || !move->memcpy || i915_ttm_move_is_retry(PTR_ERR(fence)))
 		return fence;
 	return i915_ttm_move_by_cpu(move);
+}
+
+/*
+ * A fence for the end of the move; NULL if it has ended; or an error, then nothing is
+ * under way.
+ */
+static struct dma_fence *i915_ttm_move_run(struct i915_ttm_move *move)
+{
+	struct dma_fence *fence = i915_ttm_move_by_anybody(move);
+
+	/* Whoever made it, the caller has waited. */
+	if (!fence)
+		ttm_move_device_count_sync(&move->worker->mdev);
+	return fence;
 }
 
 /**
@@ -1025,7 +1038,7 @@ int i915_ttm_move_worker_idle(struct drm_i915_private *i915)
 
 	if (ret)
 		drm_warn(&i915->drm,
-			 "moves have not ended: debugfs/dri/*/ttm_move lists them\n");
+			 "moves wait for others: debugfs/dri/*/ttm_move lists them\n");
 	flush_work(&worker->wedge);
 	return ret;
 }

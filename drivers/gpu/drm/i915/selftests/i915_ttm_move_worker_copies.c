@@ -131,33 +131,83 @@ static int mw_live_copy_lost(void *arg)
 	return ret;
 }
 
-/* Behind another fence, so that a new fence takes the other one's place, and not this. */
-static int mw_pair_leave_error(struct mw_pair *p)
+/**
+ * struct mw_copier - a copy in a thread of its own
+ * @task: copies to its object
+ * @src: what it copies: reference
+ */
+struct mw_copier {
+	struct mw_task task;
+	struct drm_i915_gem_object *src;
+};
+
+static int mw_task_copy(struct mw_task *task)
 {
-	struct i915_ttm_move_hold hold = { };
-	struct mw_fence *first = mw_hold_back(p->backup);
-	struct dma_fence *error = mw_arm_refusing(mw_mdev(p->i915), &hold);
+	struct mw_copier *copier = container_of(task, typeof(*copier), task);
+
+	return mw_copy_objects(task->obj, copier->src, false);
+}
+
+static bool mw_leaves_memory(struct drm_i915_private *i915)
+{
+	struct ttm_move_device *mdev = mw_mdev(i915);
+	struct ttm_move_job *job;
+	bool leaves = false;
+
+	spin_lock(&mdev->lock);
+	list_for_each_entry(job, &mdev->in_flight, tracked)
+		leaves |= job->leaves_tt;
+	spin_unlock(&mdev->lock);
+	return leaves;
+}
+
+static int mw_copier_run(struct mw_copier *copier, struct mw_fence *dep)
+{
+	struct drm_i915_private *i915 = to_i915(copier->src->base.dev);
+	int ret, err;
+
+	ret = mw_task_start(&copier->task);
+	if (ret)
+		return ret;
+
+	ret = mw_task_expect_blocked(&copier->task) ?:
+	      mw_expect("whether there is a copy", mw_is_idle(mw_mdev(i915)), false) ?:
+	      mw_expect("whether the copy frees anything", mw_leaves_memory(i915), false);
+	err = mw_fence_signal(dep);
+	ret = ret ?: err;
+	err = mw_task_join(&copier->task);
+	return err == -ETIME ? err : ret ?: err;
+}
+
+static int mw_copier_restore(struct mw_pair *p)
+{
+	struct mw_copier *copier = kzalloc(sizeof(*copier), GFP_KERNEL);
+	struct mw_fence *dep = mw_hold_back(p->local);
 	int ret = -ENOMEM;
 
-	if (first && error)
-		ret = mw_add_fence_as(p->backup, error, DMA_RESV_USAGE_WRITE) ?:
-		      mw_fence_signal(first);
-	if (error)
-		ret = mw_wait(error) ?: ret ?:
-		      mw_expect("the error", error->error, -EIO);
-	mw_fence_put(first);
-	dma_fence_put(error);
+	if (copier && dep) {
+		copier->task.fn = mw_task_copy;
+		copier->task.obj = i915_gem_object_get(p->local);
+		copier->src = i915_gem_object_get(p->backup);
+		ret = mw_copier_run(copier, dep);
+	}
+	mw_fence_put(dep);
+	if (!copier || ret == -ETIME)
+		return ret;
+	mw_put(copier->src);
+	mw_put(copier->task.obj);
+	kfree(copier);
 	return ret;
 }
 
-/* A copy is judged by its own fence, and not by what others left behind. */
-static int mw_live_copy_after_error(void *arg)
+/* A backup keeps its memory when it has been restored from: reclaim may not count on it. */
+static int mw_live_copy_keeps(void *arg)
 {
 	struct mw_pair p;
 	int ret;
 
-	ret = mw_pair_init(&p, arg) ?: mw_quiesce(arg) ?: mw_pair_leave_error(&p) ?:
-	      mw_revive(arg) ?: mw_pair_copy(&p, true);
+	ret = mw_pair_init(&p, arg) ?: mw_quiesce(arg) ?: mw_copier_restore(&p) ?:
+	      mw_check(p.words, MW_BYTES, ~p.seed);
 	return mw_pair_fini(&p, ret);
 }
 

@@ -180,22 +180,16 @@ static struct dma_fence *mw_get_job_fence(struct drm_i915_gem_object *obj, u64 s
 	return found;
 }
 
-static int mw_add_fence_as(struct drm_i915_gem_object *obj, struct dma_fence *fence,
-			   enum dma_resv_usage usage)
+static int mw_add_fence(struct drm_i915_gem_object *obj, struct dma_fence *fence)
 {
 	int ret;
 
 	i915_gem_object_lock(obj, NULL);
 	ret = dma_resv_reserve_fences(obj->base.resv, 1);
 	if (!ret)
-		dma_resv_add_fence(obj->base.resv, fence, usage);
+		dma_resv_add_fence(obj->base.resv, fence, DMA_RESV_USAGE_READ);
 	i915_gem_object_unlock(obj);
 	return ret;
-}
-
-static int mw_add_fence(struct drm_i915_gem_object *obj, struct dma_fence *fence)
-{
-	return mw_add_fence_as(obj, fence, DMA_RESV_USAGE_READ);
 }
 
 /* A fence that the next move of the object has to wait for. */
@@ -444,7 +438,7 @@ int i915_ttm_move_worker_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(mw_live_storm_dead),
 		SUBTEST(mw_live_copy),
 		SUBTEST(mw_live_copy_lost),
-		SUBTEST(mw_live_copy_after_error),
+		SUBTEST(mw_live_copy_keeps),
 		SUBTEST(mw_live_backup),
 		SUBTEST(mw_live_suspend_busy),
 		SUBTEST(mw_live_small_bar),

@@ -124,6 +124,7 @@ static const enum mw_result mw_results[MW_ENGINES][2][2] = {
  * @other: who takes its place
  * @seed: what @obj holds
  * @ret: what the call returned
+ * @in_caller: moves that have been made in their callers
  * @fence: of the move: reference
  */
 struct mw_case {
@@ -135,12 +136,21 @@ struct mw_case {
 	struct drm_i915_gem_object *other;
 	u64 seed;
 	int ret;
+	u64 in_caller;
 	struct dma_fence *fence;
 };
 
 static struct drm_i915_private *mw_case_i915(const struct mw_case *c)
 {
 	return to_i915(c->obj->base.dev);
+}
+
+static u64 mw_in_caller(struct drm_i915_private *i915)
+{
+	struct ttm_move_stats stats;
+
+	ttm_move_device_stats(mw_mdev(i915), &stats);
+	return stats.sync_moves;
 }
 
 /* With all that goes wrong from here on; afterwards nothing new goes wrong. */
@@ -154,9 +164,11 @@ static int mw_case_run(struct mw_case *c)
 		return ret;
 
 	since = mw_tickets(mw_case_i915(c));
+	c->in_caller = mw_in_caller(mw_case_i915(c));
 	i915_ttm_migrate_set_failure_modes(c->engine == MW_FAILS, c->no_memory);
 	i915_ttm_migrate_set_ban_memcpy(c->ban);
 	c->ret = mw_go(c->obj, c->dir, true, &c->other);
+	c->in_caller = mw_in_caller(mw_case_i915(c)) - c->in_caller;
 	c->fence = mw_get_job_fence(c->obj, since);
 	i915_ttm_migrate_set_failure_modes(false, false);
 	i915_ttm_migrate_set_ban_memcpy(false);
@@ -176,6 +188,8 @@ static int mw_case_check(struct mw_case *c, const struct mw_outcome *o)
 
 	ret = mw_expect("the call's result", c->ret, o->ret) ?:
 	      mw_expect("whether there is a job", !!c->fence, o->moved && !c->no_memory) ?:
+	      mw_expect("whether the caller is counted as blocked", c->in_caller > 0,
+			o->moved && c->no_memory) ?:
 	      mw_expect("the fence's error", c->fence ? c->fence->error : 0, o->error) ?:
 	      mw_expect("the unknown state", c->obj->mm.unknown_state, o->unknown) ?:
 	      mw_expect("wedging", mw_case_is_wedged(c),
