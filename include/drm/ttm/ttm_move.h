@@ -12,13 +12,13 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_move_compat.h>
 #include <drm/ttm/ttm_resource.h>
 
 struct dentry;
 struct io_mapping;
 struct sg_table;
-struct ttm_buffer_object;
 struct ttm_device;
 struct ttm_move_device;
 struct ttm_move_iter;
@@ -32,7 +32,7 @@ struct ttm_tt;
  * @iomap: the write-combined mapping of the whole aperture, or NULL
  * @map: where @iomap is NULL, a kernel mapping of the whole aperture
  * @bytes: size of the aperture
- * @plain: the aperture is memory, not registers: vector loads are safe even in
+ * @plain: the aperture is memory, not registers: vector accesses are safe even in
  *	a virtual machine, where the hypervisor would have to emulate them if they
  *	hit an emulated device. The driver knows; when in doubt leave it false.
  *
@@ -514,6 +514,28 @@ struct dma_fence *ttm_move_job_arm(struct ttm_move_job *job);
 void ttm_move_job_drop(struct ttm_move_job *job);
 struct ttm_move_job *ttm_move_job_from_fence(struct dma_fence *fence);
 bool ttm_move_fence_is_foreign(struct dma_fence *fence);
+
+/**
+ * ttm_move_bo_wait_moves() - wait until an object's bytes are where its resource is
+ * @bo: the object
+ * @interruptible: whether a signal ends the wait
+ *
+ * For whoever reaches the bytes by other ways than TTM's page faults and moves, which
+ * wait by themselves: by ttm_bo_kmap() or ttm_bo_vmap(), or with a device that does
+ * not look at the fences in the object's reservation.
+ *
+ * Context: Process context. Sleeps. Not inside a fence signalling section. Whoever
+ * does not hold the reservation has to keep the object from being moved again.
+ * Return: 0, or -ERESTARTSYS if interrupted; it cannot fail otherwise.
+ */
+static inline int ttm_move_bo_wait_moves(struct ttm_buffer_object *bo,
+					 bool interruptible)
+{
+	long ret = dma_resv_wait_timeout(bo->base.resv, DMA_RESV_USAGE_KERNEL,
+					 interruptible, MAX_SCHEDULE_TIMEOUT);
+
+	return ret < 0 ? ret : 0;
+}
 
 bool ttm_move_bo_is_held_up(struct ttm_buffer_object *bo);
 int ttm_move_bo_wait(struct ttm_move_device *mdev, struct ttm_buffer_object *bo,
