@@ -4,17 +4,21 @@
 # The kernel's source out of the distribution's package, and the overlay laid over
 # it. Sourced after common.sh and packages.sh; expects `shopt -s inherit_errexit`.
 #
-# There are two variants of the tree: "integrated" has everything; in "pristine", i915
-# is the kernel's own, and what the overlay adds to it is there and unused: patches named
-# i915_* are for the former alone.
+# There are three variants of the tree: "integrated" has everything but the other
+# drivers; in "pristine", i915 is the kernel's own, and what the overlay adds to it is
+# there and unused: patches named i915_* are not for that one. In "converted", the
+# other drivers have the move worker as well: patches named adopt_* are for that one
+# alone, and it is a tree of its own, beside the other.
 
 # What to install before anything here is called.
 # shellcheck disable=SC2034 # used by those who source this
 TREE_PACKAGES=("linux-source-$KERNEL_SERIES" xz-utils diffutils coccinelle)
 
-# What both variants have, and what only the integrated one has.
+# What all variants have, what the pristine one lacks, and what only the converted one
+# has.
 TREE_HOOKS=$TOP/scripts/overlay.hooks
 TREE_I915_HOOKS=$TOP/scripts/overlay.i915.hooks
+TREE_DRIVERS_HOOKS=$TOP/scripts/overlay.drivers.hooks
 TREE_PATCHES=$TOP/scripts/coccinelle
 TREE_MACROS=$TREE_PATCHES/macros.h
 
@@ -35,6 +39,30 @@ tree_source()
 	version=$(dpkg-query -W -f '${Version}' "$package")
 	cached "${package}_$version" tree_archive_unpack "$archive" ||
 		die "cannot unpack $archive into $CACHE: are there 2 GB left?"
+}
+
+# tree_link SOURCE FOLDER: FOLDER becomes another tree like the one in SOURCE, of links:
+# whoever changes a file here puts a new one in its place
+tree_link()
+{
+	local part
+
+	touch "$1/overlay"
+	cp -p "$1/overlay" "$2/overlay"
+	for part in tree pristine patched; do
+		[ ! -d "$1/$part" ] || cp -al "$1/$part" "$2/$part"
+	done
+}
+
+# tree_source_of VARIANT: print the folder of the cache that has the variant's tree
+tree_source_of()
+{
+	local folder
+	folder=$(tree_source)
+
+	[ "$1" != converted ] || folder=$(cached "${folder##*/}-converted" \
+		tree_locked "$folder" tree_link "$folder")
+	printf '%s\n' "$folder"
 }
 
 # tree_overlay_files: what of this checkout belongs into a kernel tree
@@ -95,6 +123,23 @@ tree_hooks()
 {
 	printf '%s\n' "$TREE_HOOKS"
 	[ "$1" = pristine ] || [ ! -e "$TREE_I915_HOOKS" ] || printf '%s\n' "$TREE_I915_HOOKS"
+	[ "$1" != converted ] || printf '%s\n' "$TREE_DRIVERS_HOOKS"
+}
+
+# tree_patch_files PATCH: the files that a semantic patch is for
+tree_patch_files()
+{
+	sed -n '1,20s|^// Applies to: *||p' "$1"
+}
+
+# tree_has_patch VARIANT PATCH: patches named in TREE_LEAVE_OUT are for none
+tree_has_patch()
+{
+	[[ " ${TREE_LEAVE_OUT-} " != *" $(basename "$2" .cocci) "* ]] || return 1
+	case ${2##*/} in
+	i915_*) [ "$1" != pristine ] ;;
+	adopt_*) [ "$1" = converted ] ;;
+	esac
 }
 
 # tree_patches VARIANT: a line "FILE PATCH" for each file that a semantic patch is for,
@@ -105,8 +150,8 @@ tree_patches()
 
 	for patch in "$TREE_PATCHES"/*.cocci; do
 		[ -e "$patch" ] || continue
-		[ "$1" = integrated ] || [[ ${patch##*/} != i915_* ]] || continue
-		files=$(sed -n '1,20s|^// Applies to: *||p' "$patch")
+		tree_has_patch "$1" "$patch" || continue
+		files=$(tree_patch_files "$patch")
 		[ -n "$files" ] || die "$patch does not say for which files it is:" \
 			"give it a line '// Applies to: PATH' among its first"
 		for file in $files; do
@@ -250,13 +295,13 @@ tree_locked()
 }
 
 # tree_assemble [VARIANT]: print the folder of the cache whose tree/ is the kernel with
-# the overlay, everything integrated unless VARIANT says otherwise. Only what differs is written, so that a build there
-# stays incremental.
+# the overlay, integrated unless VARIANT says otherwise. Only what differs is written, so
+# that a build there stays incremental.
 tree_assemble()
 {
-	local folder
-	folder=$(tree_source)
+	local variant=${1-integrated} folder
+	folder=$(tree_source_of "$variant")
 
-	tree_locked "$folder" tree_lay "$folder" "${1-integrated}"
+	tree_locked "$folder" tree_lay "$folder" "$variant"
 	printf '%s\n' "$folder"
 }
