@@ -188,7 +188,6 @@ int vttm_shrinker_init(struct vttm_device *vdev);
 
 /* vttm_ttm.c */
 int vttm_ttm_init(struct vttm_device *vdev, bool use_buddy, u64 piece_bytes);
-int vttm_wait_moves(struct ttm_buffer_object *bo);
 int vttm_init_mem(struct ttm_move_device *mdev, struct ttm_buffer_object *bo,
 		  struct ttm_resource *res, struct ttm_move_mem *mem);
 

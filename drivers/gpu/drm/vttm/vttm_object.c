@@ -67,7 +67,7 @@ static int vttm_object_pin(struct drm_gem_object *gem)
 	if (!obj->bo.pin_count) {
 		ret = vttm_object_validate(obj, VTTM_PLACE_SYSTEM, &ctx) ?:
 		      ttm_tt_populate(obj->bo.bdev, obj->bo.ttm, &ctx) ?:
-		      vttm_wait_moves(&obj->bo);
+		      ttm_move_bo_wait_moves(&obj->bo, true);
 		if (ret)
 			return ret;
 	}
@@ -156,7 +156,7 @@ static int vttm_object_access(struct vttm_object *obj, u64 offset, void *buf,
 	ret = ttm_bo_reserve(&obj->bo, true, false, NULL);
 	if (ret)
 		return ret;
-	ret = vttm_wait_moves(&obj->bo) ?: vttm_object_mem(obj, &mem) ?:
+	ret = ttm_move_bo_wait_moves(&obj->bo, true) ?: vttm_object_mem(obj, &mem) ?:
 	      vttm_mem_access(&mem, offset, buf, len, write);
 	ttm_bo_unreserve(&obj->bo);
 	return ret;

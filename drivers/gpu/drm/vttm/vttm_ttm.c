@@ -295,15 +295,6 @@ static const struct ttm_device_funcs vttm_bdev_funcs = {
 	.io_mem_pfn = vttm_io_mem_pfn,
 };
 
-/* Whoever reaches the bytes by CPU has to wait for the moves first. */
-int vttm_wait_moves(struct ttm_buffer_object *bo)
-{
-	long ret = dma_resv_wait_timeout(bo->base.resv, DMA_RESV_USAGE_KERNEL,
-					 true, MAX_SCHEDULE_TIMEOUT);
-
-	return ret < 0 ? ret : 0;
-}
-
 /* Set-up; undone in the reverse order when the last file is closed */
 
 static void vttm_ttm_fini(struct drm_device *drm, void *unused)

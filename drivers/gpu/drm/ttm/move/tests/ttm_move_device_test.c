@@ -4,6 +4,8 @@
  */
 #include <linux/iopoll.h>
 
+#include <drm/ttm/ttm_move_order.h>
+
 #include "ttm_move_kunit.h"
 
 static void ttm_move_flush_waits_for_retired_hooks(struct kunit *test)
@@ -402,6 +404,44 @@ static void ttm_move_init_survives_each_failed_allocation(struct kunit *test)
 	ttm_move_device_fini(mdev);
 }
 
+/* The evictions of a manager by an engine and by the worker */
+
+static void ttm_move_switch_waits_for_other_context(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_resource_manager *man = &fx->vram.man;
+	struct mvt_fence *engine = mvt_fence_create(fx);
+	struct mvt_fence *worker = mvt_fence_create(fx);
+
+	spin_lock(&man->move_lock);
+	man->move = dma_fence_get(&engine->base);
+	mvt_fence_signal_later(engine, 3);
+	ttm_move_manager_switch(man, &worker->base);
+	KUNIT_EXPECT_PTR_EQ(test, man->move, NULL);
+	spin_unlock(&man->move_lock);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&engine->base));
+}
+
+static void ttm_move_switch_ignores_own_context(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_resource_manager *man = &fx->vram.man;
+	u64 context = dma_fence_context_alloc(1);
+	struct mvt_fence *older = mvt_fence_create_at(fx, context, 1);
+	struct mvt_fence *newer = mvt_fence_create_at(fx, context, 2);
+
+	spin_lock(&man->move_lock);
+	man->move = dma_fence_get(&older->base);
+	ttm_move_manager_switch(man, &newer->base);
+	KUNIT_EXPECT_PTR_EQ(test, man->move, &older->base);
+	man->move = NULL;
+	spin_unlock(&man->move_lock);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(&older->base));
+	dma_fence_put(&older->base);
+	mvt_fence_signal(older);
+	mvt_fence_signal(newer);
+}
+
 static struct kunit_case ttm_move_device_cases[] = {
 	KUNIT_CASE(ttm_move_flush_waits_for_retired_hooks),
 	KUNIT_CASE(ttm_move_flush_ignores_later_jobs),
@@ -414,6 +454,8 @@ static struct kunit_case ttm_move_device_cases[] = {
 	KUNIT_CASE(ttm_move_pending_is_told_once),
 	KUNIT_CASE(ttm_move_pending_leaves_out_what_others_hold_up),
 	KUNIT_CASE(ttm_move_init_survives_each_failed_allocation),
+	KUNIT_CASE(ttm_move_switch_waits_for_other_context),
+	KUNIT_CASE(ttm_move_switch_ignores_own_context),
 	{ }
 };
 
