@@ -53,6 +53,12 @@ model: ## search all interleavings of the model of a job's life (scripts/model -
 mutants: ## plant faults into the worker, and see whether the tests notice
 	@scripts/mutants $(MAKEOVERRIDES)
 
+drivers: ## convert all other drivers to the worker, and compile what that changes
+	@scripts/drivers $(MAKEOVERRIDES)
+
+screens: ## compare screenshots of converted and other display drivers in QEMU
+	@scripts/screens $(MAKEOVERRIDES)
+
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
 
@@ -65,4 +71,4 @@ clean: ## remove everything that was built or reported, but not the downloads
 help: ## show this
 	@sed -n 's/^\([a-z0-9-]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree stress bench-copy model mutants htmldocs readme clean help
+.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree stress bench-copy model mutants drivers screens htmldocs readme clean help
