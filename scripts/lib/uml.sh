@@ -36,14 +36,31 @@ uml_build()
 	kbuild "$1" uml ARCH=um
 }
 
-# uml_choose_memory FOLDER: UML keeps its memory in a file, and dies of a signal where
+# uml_configure FOLDER NAME FRAGMENT...: configure FOLDER/NAME: the front end's own
+# fragment, and ours, where the last one that speaks of a symbol counts
+uml_configure()
+{
+	local folder=$1 name=$2 config=$1/$2 wanted
+	shift 2
+
+	mkdir -p "$config"
+	wanted=$(kbuild_fragments "$folder/tree/tools/testing/kunit/configs/arch_uml.config" "$@")
+	[ "$(cat "$config/wanted" 2>/dev/null)" != "$wanted" ] || return 0
+	printf '%s\n' "$wanted" >"$config/.config"
+	kbuild "$folder" "$name" ARCH=um olddefconfig
+	grep -v '=n$' <<<"$wanted" >"$config/present"
+	kbuild_config_has "$config/.config" "$config/present"
+	printf '%s\n' "$wanted" >"$config/wanted"
+}
+
+# uml_choose_memory FOLDER [MIB]: UML keeps its memory in a file, and dies of a signal where
 # that has no room: where /dev/shm has none, let it be in FOLDER
 uml_choose_memory()
 {
-	local free
+	local free mib=${2-$UML_MEMORY_MB}
 
 	free=$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)
-	[ "${free:-0}" -gt $((UML_MEMORY_MB * 1024)) ] || export TMPDIR=$1
+	[ "${free:-0}" -gt $((mib * 1024)) ] || export TMPDIR=$1
 }
 
 # uml_boot FOLDER LOG SECONDS ARGUMENT...: run the tests that the kernel's ARGUMENTs
