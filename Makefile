@@ -59,6 +59,9 @@ drivers: ## convert all other drivers to the worker, and compile what that chang
 screens: ## compare screenshots of converted and other display drivers in QEMU
 	@scripts/screens $(MAKEOVERRIDES)
 
+bench: ## measure the worker against TTM and memcpy (scripts/bench --help)
+	@scripts/bench $(MAKEOVERRIDES)
+
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
 
@@ -71,4 +74,4 @@ clean: ## remove everything that was built or reported, but not the downloads
 help: ## show this
 	@sed -n 's/^\([a-z0-9-]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree stress bench-copy model mutants drivers screens htmldocs readme clean help
+.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree stress bench-copy model mutants bench drivers screens htmldocs readme clean help
