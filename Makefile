@@ -65,7 +65,7 @@ bench: ## measure the worker against TTM and memcpy (scripts/bench --help)
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
 
-readme: ## put the table of the last make run into README.md
+readme: ## put the tables of the last make run and make bench into the documents
 	@scripts/readme
 
 clean: ## remove everything that was built or reported, but not the downloads

@@ -96,10 +96,10 @@ def big_rows(samples: List[dict], where: str) -> List[Row]:
                             per_item(ttm, "blocked_ns")))
         for cpus in distinct(select(both, way="worker"), "cpus"):
             ours = per_item(select(both, way="worker", cpus=cpus), "done_ns")
-            rows.append(compare(f"{what}, {cpus} CPUs / ttm_bo_move_memcpy", "us", ours,
+            rows.append(compare(f"{what}, by {cpus} / ttm_bo_move_memcpy", "us", ours,
                                 per_item(ttm, "done_ns")))
             if cpus > 1:
-                rows.append(compare(f"{what}, {cpus} CPUs / 1 CPU", "us", ours,
+                rows.append(compare(f"{what}, by {cpus} / by 1", "us", ours,
                                     per_item(one, "done_ns")))
     return rows
 
@@ -180,7 +180,7 @@ def targets(rows: List[Row]) -> List[Target]:
                starting(rows, "4 KiB moves, 8 in")),
         Target("cost per job, flat within 20 %", 1 / 1.2, [], flatness(rows)),
         Target("big move, two CPUs against one", 1.7, [
-            row for row in starting(rows, "big move") if row.name.endswith("2 CPUs / 1 CPU")]),
+            row for row in starting(rows, "big move") if row.name.endswith("by 2 / by 1")]),
         Target("allocate and fill, 2 vCPUs, of synchronous", 1.5,
                starting(rows, "allocate and fill, 4 ahead, 2 vCPU")),
         Target("allocate and fill, 1 vCPU, of synchronous", 0.9,

@@ -134,7 +134,7 @@ class Run(unittest.TestCase):
         row = rows["caller blocked in move() out 64 MiB"]
         self.assertEqual((row["unit"], row["ours"], row["peer"], row["ratio"], row["spread"]),
                          ("us", 0.01, 1, 100, 0))
-        self.assertEqual(rows["big move in 16 MiB, 2 vCPU, 2 CPUs / 1 CPU"]["ratio"], 2)
+        self.assertEqual(rows["big move in 16 MiB, 2 vCPU, by 2 / by 1"]["ratio"], 2)
         self.assertEqual(rows["latency of 64 KiB beside 16 MiB / alone, 1 vCPU"]["ratio"], 0.1)
         self.assertEqual(rows["whole life of a job beside 1000"]["ratio"], 1)
         self.assertIn("copy in 8 MiB / memcpy", out)
