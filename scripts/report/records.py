@@ -2,8 +2,18 @@
 """What a run left behind: the records of vttm-walk and the kernel's trace."""
 
 import json
-import re
+import os
+import sys
 from typing import Dict, Iterable, List, NamedTuple, Optional
+
+# The tools for users read the same trace; they have to do without this folder.
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools",
+                             "ttm-move"))
+
+from ttm_move_trace import Job, parse_trace  # noqa: E402 (the path is set just above)
+
+__all__ = ["Job", "MODES", "Move", "RecordError", "Records", "jobs_of", "own_job",
+           "parse_records", "parse_trace"]
 
 MODES = ("async", "sync")
 
@@ -34,15 +44,6 @@ class Move(NamedTuple):
     def end_ns(self) -> int:
         """When both the caller and the fence were done."""
         return max(self.returned_ns, self.signalled_ns)
-
-
-class Job(NamedTuple):
-    """One job of the worker: when it reached which stage, and who copied."""
-    context: int
-    seqno: int
-    direction: str
-    worker: str
-    stage_ns: Dict[str, int]
 
 
 class Records(NamedTuple):
@@ -86,31 +87,6 @@ def parse_records(lines: Iterable[str]) -> Records:
     for mode in MODES:
         moves[mode].sort(key=lambda move: move.start_ns)
     return Records(device, totals, moves, complete)
-
-
-TRACE_LINE = re.compile(
-    r"\s*(?P<task>.+-\d+)\s+\[\d+\]\s+\S+\s+(?P<seconds>\d+)\.(?P<micros>\d{6}): "
-    r"ttm_move_(?P<stage>\w+): context=(?P<context>\d+) seqno=(?P<seqno>\d+) "
-    r"dir=(?P<direction>\S+) ")
-
-
-def parse_trace(lines: Iterable[str]) -> List[Job]:
-    """The worker's jobs in a trace whose clock is the monotonic one, as queued."""
-    jobs: Dict[tuple, Job] = {}
-    for line in lines:
-        match = TRACE_LINE.match(line)
-        if not match:
-            continue
-        key = int(match["context"]), int(match["seqno"])
-        job = jobs.get(key) or Job(*key, match["direction"], "", {})
-        if match["stage"] == "copy_begin":
-            # The tasks' names are not recorded, but only workers copy.
-            job = job._replace(worker=match["task"].strip().replace("<...>", "kworker"))
-        job.stage_ns[match["stage"]] = (int(match["seconds"]) * 10**9
-                                        + int(match["micros"]) * 1000)
-        jobs[key] = job
-    return sorted((job for job in jobs.values() if "queued" in job.stage_ns),
-                  key=lambda job: job.stage_ns["queued"])
 
 
 # The trace has microseconds, cut off.

@@ -13,7 +13,8 @@ import xml.etree.ElementTree as ET
 import kernel_log
 import report
 from records import RecordError, jobs_of, own_job, parse_records, parse_trace
-from timeline import draw, tick_ns
+from timeline import draw
+from ttm_move_picture import tick_ns
 
 MIB = 2**20
 CLEAN_LOG = """[    0.000000] Linux version 6.12.0
