@@ -16,7 +16,7 @@ CPUS = (1, 2)
 # In TTM's words, what is compared with.
 PEERS = {"ttm": "ttm_move_memcpy", "plain": "memcpy"}
 TIMES = {"hook_ns": "caller blocked in move()", "call_ns": "caller blocked by TTM's call",
-         "cpu_ns": "CPU time"}
+         "all_ns": "CPU time"}
 
 
 def size(count: int) -> str:
@@ -314,10 +314,15 @@ def guest_samples(folder: str, cpus: int) -> List[dict]:
     return demand(parse_guest(read_lines(path)), path, "device", "big", "latency", "fill")
 
 
-def copy_table(folder: str) -> List[Row]:
-    """The rows of scripts/bench-copy, where it was run."""
+def copy_report(folder: str) -> dict:
+    """What scripts/bench-copy says, where it was run."""
     text = "".join(read_lines(os.path.join(folder, "copy", "report.json")))
-    rows = json.loads(text)["rows"] if text else []
+    return json.loads(text) if text else {"rows": []}
+
+
+def copy_table(folder: str) -> List[Row]:
+    """Its rows."""
+    rows = copy_report(folder)["rows"]
     return [Row("user space: " + row["name"], row["unit"], row["ours"], row.get("peer"),
                 row.get("ratio"), row.get("spread") or 0.0) for row in rows]
 
@@ -329,6 +334,8 @@ def skipped(folder: str) -> Dict[str, str]:
     for part, path in (("uml", "uml"), ("qemu", "qemu-1"), ("copy", "copy")):
         if part not in found and not os.path.isdir(os.path.join(folder, path)):
             found[part] = "PARTS leaves it out"
+    for what, why in copy_report(folder).get("skipped", {}).items():
+        found[f"copy, {what}"] = why
     return found
 
 

@@ -35,7 +35,7 @@ def kernel_log(slow=1):
                         ns=2 * ns * size // 4096 + turn)
                 for way, ns in (("worker", 10), ("ttm", 1000)):
                     say(bench="move", dir=direction, bytes=size, way=way, n=1, hook_ns=ns,
-                        call_ns=2 * ns, done_ns=2000, cpu_ns=2100)
+                        call_ns=2 * ns, done_ns=2000, all_ns=2100)
         for window, ns in ((1, 400), (8, 105)):
             for way, each in (("worker", ns), ("ttm", 100)):
                 say(bench="rate", window=window, bytes=4096, way=way, n=10, ns=10 * each)
@@ -85,6 +85,9 @@ class Samples(unittest.TestCase):
         # All twice as slow in the second turn: no matter to the ratio.
         row = bench_samples.compare("x", "us", [100, 200, 100], [300, 600, 300])
         self.assertEqual((row.ours, row.peer, row.ratio, row.spread), (0.1, 0.3, 3, 0))
+        # That of the medians would be 1.5.
+        row = bench_samples.compare("x", "us", [100, 300, 200], [200, 300, 800])
+        self.assertEqual(row.ratio, 2)
 
     def test_amount(self):
         row = bench_samples.compare("x", "GB/s", [100], [200], amount=400)
@@ -171,11 +174,12 @@ class Run(unittest.TestCase):
         self.assertIn("compare nothing", out)
 
     def test_copy_table(self):
-        self.put("copy/report.json", json.dumps({"rows": [
+        self.put("copy/report.json", json.dumps({"skipped": {"aperture": "no GPU"}, "rows": [
             {"name": "avx2", "unit": "GB/s", "ours": 2, "peer": 1, "ratio": 2, "spread": 0.1}]}))
         status, out, _ = self.command()
         self.assertEqual(status, 0)
         self.assertIn("user space: avx2", out)
+        self.assertIn("copy, aperture: skipped: no GPU", out)
 
     def test_what_is_missing_is_said(self):
         self.put("copy.skipped", "there is no bench-copy\n")

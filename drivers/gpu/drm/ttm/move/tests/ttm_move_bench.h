@@ -6,6 +6,8 @@
 #ifndef _TTM_MOVE_BENCH_H_
 #define _TTM_MOVE_BENCH_H_
 
+#include <linux/sizes.h>
+
 #include <drm/drm_device.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
@@ -19,6 +21,21 @@ enum mvb_way {
 	MVB_TTM,
 	MVB_PLAIN,	/* memcpy(): only where nothing but bytes is moved */
 	MVB_NUM_WAYS,
+};
+
+/* In bytes: what is about so much takes much longer than asking the host for the time. */
+#define MVB_LARGE	SZ_256K
+
+/**
+ * struct mvb_clock - since when something is measured
+ * @large: it is about many bytes
+ * @wall_ns: time as it passes
+ * @cpu_ns: what the kernel's process has had of the host's processors
+ */
+struct mvb_clock {
+	bool large;
+	u64 wall_ns;
+	u64 cpu_ns;
 };
 
 /**
@@ -45,6 +62,8 @@ struct mvb {
 	u64 hook_ns;
 };
 
+void mvb_clock_start(struct mvb_clock *clock, u64 bytes);
+u64 mvb_clock_ns(const struct mvb_clock *clock);
 int mvb_init(struct kunit *test);
 void mvb_exit(struct kunit *test);
 struct ttm_buffer_object *mvb_bo_create(struct mvb *fx, u64 bytes, u32 mem_type);

@@ -157,15 +157,15 @@ static void mvb_copy_once(struct mvb_copy *copy, enum mvb_way way, bool in)
 static void mvb_copy_sample(struct mvb_copy *copy, enum mvb_way way, bool in)
 {
 	unsigned int i, repeats = mvb_repeats(copy->tt->base.size);
-	u64 begin;
+	struct mvb_clock clock;
 
 	mvb_copy_once(copy, way, in);
-	begin = ktime_get_ns();
+	mvb_clock_start(&clock, MVB_LARGE);
 	for (i = 0; i < repeats; i++)
 		mvb_copy_once(copy, way, in);
 	pr_info("bench=copy dir=%s bytes=%zu way=%s n=%u ns=%llu\n",
 		mvb_direction(in), copy->tt->base.size, mvb_way_names[way], repeats,
-		ktime_get_ns() - begin);
+		mvb_clock_ns(&clock));
 }
 
 static void mvb_copy_size(struct mvb *fx, u64 bytes)
@@ -205,36 +205,37 @@ static void ttm_move_bench_copy(struct kunit *test)
  * @hook: in the driver's move()
  * @call: in TTM's call, which calls that
  * @done: until the object's bytes may be used
- * @cpu: until nothing is left to be done; with one CPU that is never idle, CPU time
+ * @all: until nothing is left to be done; there is one CPU, and it is never idle
  */
 struct mvb_times {
 	u64 hook;
 	u64 call;
 	u64 done;
-	u64 cpu;
+	u64 all;
 };
 
 static void mvb_move_once(struct mvb *fx, struct ttm_buffer_object *bo, bool in,
 			  struct mvb_times *times)
 {
-	u64 begin = ktime_get_ns();
+	struct mvb_clock clock;
 
+	mvb_clock_start(&clock, bo->base.size);
 	fx->hook_ns = 0;
 	mvb_bo_move(fx, bo, mvb_mem_type(in));
-	times->call += ktime_get_ns() - begin;
+	times->call += mvb_clock_ns(&clock);
 	times->hook += fx->hook_ns;
 	mvb_bo_wait(fx, bo);
-	times->done += ktime_get_ns() - begin;
+	times->done += mvb_clock_ns(&clock);
 	mvb_settle(fx);
-	times->cpu += ktime_get_ns() - begin;
+	times->all += mvb_clock_ns(&clock);
 }
 
 static void mvb_move_print(u64 bytes, enum mvb_way way, bool in, unsigned int n,
 			   const struct mvb_times *times)
 {
-	pr_info("bench=move dir=%s bytes=%llu way=%s n=%u hook_ns=%llu call_ns=%llu done_ns=%llu cpu_ns=%llu\n",
+	pr_info("bench=move dir=%s bytes=%llu way=%s n=%u hook_ns=%llu call_ns=%llu done_ns=%llu all_ns=%llu\n",
 		mvb_direction(in), bytes, mvb_way_names[way], n, times->hook,
-		times->call, times->done, times->cpu);
+		times->call, times->done, times->all);
 }
 
 static void mvb_move_sample(struct mvb *fx, struct ttm_buffer_object *bo,
@@ -290,16 +291,17 @@ static void mvb_rate_sample(struct mvb *fx, struct ttm_buffer_object **bos,
 			    unsigned int window, enum mvb_way way)
 {
 	unsigned int i, moves = small ? 4 * MVB_WINDOW : 128 * MVB_WINDOW;
-	u64 begin = ktime_get_ns();
+	struct mvb_clock clock;
 
 	fx->way = way;
+	mvb_clock_start(&clock, MVB_LARGE);
 	for (i = 0; i < moves; i += 2 * window) {
 		mvb_rate_all(fx, bos, window, true);
 		mvb_rate_all(fx, bos, window, false);
 	}
 	mvb_settle(fx);
 	pr_info("bench=rate window=%u bytes=%zu way=%s n=%u ns=%llu\n", window,
-		bos[0]->base.size, mvb_way_names[way], moves, ktime_get_ns() - begin);
+		bos[0]->base.size, mvb_way_names[way], moves, mvb_clock_ns(&clock));
 }
 
 static void mvb_rate_round(struct mvb *fx, struct ttm_buffer_object **bos,
@@ -389,15 +391,17 @@ static void mvb_burst(struct mvb *fx, struct ttm_move_timeline *timeline,
 		      unsigned int num, u64 *submit_ns, u64 *finish_ns)
 {
 	struct dma_fence *gate = mvb_gate_create(fx), *last;
-	u64 begin = ktime_get_ns(), armed;
+	struct mvb_clock clock;
+	u64 armed_ns;
 
+	mvb_clock_start(&clock, (u64)num * SZ_4K);
 	last = mvb_jobs(fx, timeline, gate, num);
-	armed = ktime_get_ns();
+	armed_ns = mvb_clock_ns(&clock);
 	dma_fence_signal(gate);
 	mvb_flight_wait(fx, last);
 	ttm_move_device_flush(&fx->mdev);
-	*finish_ns += ktime_get_ns() - armed;
-	*submit_ns += armed - begin;
+	*finish_ns += mvb_clock_ns(&clock) - armed_ns;
+	*submit_ns += armed_ns;
 	dma_fence_put(gate);
 }
 
@@ -421,15 +425,15 @@ static void mvb_beside_sample(struct mvb *fx, struct ttm_move_timeline *timeline
 	struct ttm_move_timeline *parked = ttm_move_timeline_create("parked");
 	struct dma_fence *gate = mvb_gate_create(fx), *last;
 	unsigned int i, jobs = small ? 10 : 1000;
-	u64 begin;
+	struct mvb_clock clock;
 
 	KUNIT_ASSERT_NOT_NULL(fx->test, parked);
 	last = mvb_jobs(fx, parked, gate, num - 1);
-	begin = ktime_get_ns();
+	mvb_clock_start(&clock, MVB_LARGE);
 	for (i = 0; i < jobs; i++)
 		mvb_flight_wait(fx, mvb_job(fx, timeline, NULL));
 	pr_info("bench=beside in_flight=%u n=%u ns=%llu\n", num, jobs,
-		ktime_get_ns() - begin);
+		mvb_clock_ns(&clock));
 
 	dma_fence_signal(gate);
 	if (last)
