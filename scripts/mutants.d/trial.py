@@ -110,7 +110,7 @@ class Bench:
                         shutil.copy(source, copy)
         (self.folder / "Kbuild").write_text(
             f"subdir-ccflags-y += -DCONFIG_DRM_TTM_MOVE_MODULE=1 -I{self.folder}/include\n"
-            f"obj-m += {MODULE_FOLDERS[0]}/\n")
+            f"obj-m += {MODULE_FOLDERS[0]}/ {MODULE_FOLDERS[0]}/tests/\n")
 
     def build(self) -> str:
         """What the compiler complains about; empty where it does not."""
