@@ -41,17 +41,15 @@ type T;
 -static const struct dma_fence_ops dma_fence_memcpy_ops = { ... };
 
 // What the worker needs of this file.
-@@ @@
--static
- bool i915_ttm_memcpy_allowed(...) { ... }
+@@ parameter list ps; @@
+-static bool i915_ttm_memcpy_allowed(ps)
++bool i915_ttm_memcpy_allowed(ps)
+ { ... }
 
-@@
-parameter list[n] ps;
-@@
--static
- struct dma_fence *i915_ttm_accel_move(ps
-+	, struct i915_ttm_move *move
- ) { ... }
+@@ parameter list ps; @@
+-static struct dma_fence *i915_ttm_accel_move(ps)
++struct dma_fence *i915_ttm_accel_move(ps, struct i915_ttm_move *move)
+ { ... }
 
 @@
 expression list[n] es;

@@ -17,10 +17,12 @@ i915_rsgt_from_buddy_resource(...)
 	struct gpu_buddy *mm = ...;
 	...
 	struct list_head *blocks = ...;
++	const unsigned int nents = list_count_nodes(blocks) +
++				   div_u64(mm->size, max_segment);
 	<...
 	sg_alloc_table(st,
 -		PFN_UP(bytes),
-+		list_count_nodes(blocks) + div_u64(mm->size, max_segment),
++		nents,
 		gfp)
 	...>
 }
