@@ -15,6 +15,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_managed.h>
+#include <drm/drm_prime.h>
 
 #include "vttm_drv.h"
 
@@ -74,6 +75,7 @@ static const struct drm_driver vttm_driver = {
 	.ioctls = vttm_ioctls,
 	.num_ioctls = VTTM_NUM_IOCTLS,
 	.gem_prime_import_sg_table = vttm_object_import,
+	TTM_MOVE_PRIME_OPS
 	.debugfs_init = vttm_debugfs_init,
 	.name = "vttm",
 	.desc = "Virtual TTM device",
@@ -316,9 +318,10 @@ static int vttm_platform_probe(struct platform_device *pdev)
 	return vttm_alloc_ram(vdev) ?: vttm_device_register(vdev);
 }
 
-static void vttm_platform_remove(struct platform_device *pdev)
+static ttm_move_removed_t vttm_platform_remove(struct platform_device *pdev)
 {
 	vttm_device_unplug(platform_get_drvdata(pdev));
+	return TTM_MOVE_REMOVED;
 }
 
 static struct platform_driver vttm_platform_driver = {

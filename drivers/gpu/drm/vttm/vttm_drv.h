@@ -11,7 +11,6 @@
 
 #include <drm/drm_device.h>
 #include <drm/drm_ioctl.h>
-#include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_move.h>
 #include <drm/ttm/ttm_placement.h>

@@ -51,7 +51,7 @@ int vttm_object_validate(struct vttm_object *obj, u32 placement,
 			 struct ttm_operation_ctx *ctx)
 {
 	struct ttm_place place = vttm_place(placement);
-	struct ttm_placement to = { .num_placement = 1, .placement = &place };
+	struct ttm_placement to = ttm_move_placement(&place);
 
 	return ttm_bo_validate(&obj->bo, &to, ctx);
 }
@@ -256,7 +256,7 @@ static int vttm_object_init(struct vttm_object *obj, struct vttm_device *vdev,
 {
 	struct ttm_operation_ctx ctx = { .interruptible = true };
 	struct ttm_place place = vttm_place(obj->placements);
-	struct ttm_placement to = { .num_placement = 1, .placement = &place };
+	struct ttm_placement to = ttm_move_placement(&place);
 
 	return ttm_bo_init_reserved(&vdev->bdev, &obj->bo, type, &to, 0, &ctx,
 				    st, resv, vttm_object_destroy);

@@ -13,7 +13,7 @@
 static unsigned long vttm_shrinker_count(struct shrinker *shrinker,
 					 struct shrink_control *sc)
 {
-	struct vttm_device *vdev = shrinker->private_data;
+	struct vttm_device *vdev = ttm_move_shrinker_data(shrinker);
 
 	return ttm_move_device_pending(&vdev->mdev) >> PAGE_SHIFT;
 }
@@ -21,7 +21,7 @@ static unsigned long vttm_shrinker_count(struct shrinker *shrinker,
 static unsigned long vttm_shrinker_scan(struct shrinker *shrinker,
 					struct shrink_control *sc)
 {
-	struct vttm_device *vdev = shrinker->private_data;
+	struct vttm_device *vdev = ttm_move_shrinker_data(shrinker);
 	unsigned long pages;
 
 	/* What lockdep knows of waits for fences it knows of this kind of reclaim. */
@@ -60,7 +60,7 @@ int vttm_shrinker_init(struct vttm_device *vdev)
 
 	shrinker->count_objects = vttm_shrinker_count;
 	shrinker->scan_objects = vttm_shrinker_scan;
-	shrinker->private_data = vdev;
+	ttm_move_shrinker_data(shrinker) = vdev;
 	/* Nobody will want these pages back. */
 	shrinker->seeks = 0;
 	vdev->shrinker = shrinker;

@@ -113,11 +113,11 @@ int vttm_init_mem(struct ttm_move_device *mdev, struct ttm_buffer_object *bo,
 
 	if (vres)
 		ttm_move_mem_init_buddy(mem, &vdev->aperture, &vdev->vram.mm,
-					&vres->blocks, res->size);
+					&vres->blocks, ttm_move_resource_bytes(res));
 	else
 		ttm_move_mem_init_linear(mem, &vdev->aperture,
 					 (u64)res->start << PAGE_SHIFT,
-					 res->size);
+					 ttm_move_resource_bytes(res));
 	return 0;
 }
 
@@ -176,7 +176,7 @@ static void *vttm_vmap_ram(struct vttm_device *vdev, struct ttm_resource *res,
 static int vttm_map_linear(struct vttm_device *vdev, struct ttm_resource *res)
 {
 	struct vttm_vram_res *vres = vttm_vram_res(vdev, res);
-	unsigned int num = PFN_UP(res->size);
+	unsigned int num = PFN_UP(ttm_move_resource_bytes(res));
 
 	if (!vres || vttm_vram_num_runs(vdev, res) == 1)
 		return 0;
@@ -267,8 +267,7 @@ static void vttm_evict_flags(struct ttm_buffer_object *bo,
 {
 	static const struct ttm_place system = { .mem_type = TTM_PL_SYSTEM };
 
-	placement->num_placement = 1;
-	placement->placement = &system;
+	*placement = ttm_move_placement(&system);
 }
 
 /*
@@ -316,7 +315,7 @@ static void vttm_manager_fini(struct drm_device *drm, void *unused)
 	struct vttm_device *vdev = vttm_from_drm(drm);
 
 	ttm_move_device_flush(&vdev->mdev);
-	drain_workqueue(vdev->bdev.wq);
+	ttm_move_drain_ghosts(&vdev->bdev);
 	vttm_vram_fini(vdev);
 }
 

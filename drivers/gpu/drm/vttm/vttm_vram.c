@@ -69,7 +69,7 @@ static int vttm_vram_alloc(struct ttm_resource_manager *man,
 
 	INIT_LIST_HEAD(&vres->blocks);
 	ttm_resource_init(bo, place, &vres->base);
-	ret = vttm_vram_alloc_blocks(vram, vres->base.size, &vres->blocks);
+	ret = vttm_vram_alloc_blocks(vram, ttm_move_resource_bytes(&vres->base), &vres->blocks);
 	if (ret) {
 		ttm_resource_fini(man, &vres->base);
 		kfree(vres);

@@ -5,7 +5,6 @@
  */
 #include <linux/io.h>
 
-#include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_tt.h>
 
@@ -50,7 +49,7 @@ static int ttm_move_mem_init_bus(struct ttm_buffer_object *bo,
 				 struct ttm_move_mem *mem)
 {
 	const struct ttm_device_funcs *funcs = bo->bdev->funcs;
-	struct ttm_move_aperture aperture = { .bytes = res->size };
+	struct ttm_move_aperture aperture = { .bytes = ttm_move_resource_bytes(res) };
 	struct ttm_bus_placement *bus = &res->bus;
 	int ret;
 
@@ -67,11 +66,11 @@ static int ttm_move_mem_init_bus(struct ttm_buffer_object *bo,
 	if (bus->addr)
 		iosys_map_set_vaddr(&aperture.map, bus->addr);
 	else
-		ttm_move_map_bus(bus, res->size, &aperture.map);
+		ttm_move_map_bus(bus, ttm_move_resource_bytes(res), &aperture.map);
 	if (iosys_map_is_null(&aperture.map))
 		return -ENOMEM;
 
-	ttm_move_mem_init_linear(mem, &aperture, 0, res->size);
+	ttm_move_mem_init_linear(mem, &aperture, 0, ttm_move_resource_bytes(res));
 	mem->owned_map = !bus->addr;
 	return 0;
 }
@@ -153,7 +152,7 @@ static int ttm_move_plan_init(struct ttm_move_plan *plan,
 	plan->op = TTM_MOVE_NONE;
 	if (!ttm_move_src_use_tt(bo) || !ttm_move_res_use_tt(bo, dst_mem))
 		plan->op = ttm_move_choose_op(bo);
-	plan->bytes = PAGE_ALIGN(dst_mem->size);
+	plan->bytes = PAGE_ALIGN(ttm_move_resource_bytes(dst_mem));
 
 	if (plan->op != TTM_MOVE_NONE)
 		ret = ttm_move_mem_init_res(mdev, bo, dst_mem, &plan->dst);

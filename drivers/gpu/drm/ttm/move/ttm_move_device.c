@@ -8,7 +8,6 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 
 #include <drm/ttm/ttm_device.h>

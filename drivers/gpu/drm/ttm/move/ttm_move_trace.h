@@ -29,7 +29,7 @@ DECLARE_EVENT_CLASS(ttm_move_job,
 	TP_fast_assign(
 		__entry->context = job->fence.context;
 		__entry->seqno = job->fence.seqno;
-		__assign_str(dir);
+		ttm_move_assign_str(dir, job->direction);
 		__entry->bytes = job->bytes;
 		__entry->ns = ns;
 		__entry->error = job->error;
