@@ -62,6 +62,9 @@ screens: ## compare screenshots of converted and other display drivers in QEMU
 bench: ## measure the worker against TTM and memcpy (scripts/bench --help)
 	@scripts/bench $(MAKEOVERRIDES)
 
+patches: ## make a series of patches for the mailing list, and test that it applies
+	@scripts/patches $(MAKEOVERRIDES)
+
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(MAKEOVERRIDES)
 
@@ -74,4 +77,4 @@ clean: ## remove everything that was built or reported, but not the downloads
 help: ## show this
 	@sed -n 's/^\([a-z0-9-]*\): ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree stress bench-copy model mutants bench drivers screens htmldocs readme clean help
+.PHONY: run check check-all modules lockdep kernel i915 i915-selftests i915-moves i915-igt igt igt-tree stress bench-copy model mutants patches bench drivers screens htmldocs readme clean help
