@@ -30,9 +30,9 @@ modules_shadow()
 	find "$1" -xtype l -delete
 }
 
-# modules_kbuild: the Kbuild file on top of the shadow tree, on stdout. The header
-# of the user-space interface includes "drm.h", which is beside it only in a whole
-# kernel tree.
+# modules_kbuild OVERLAY: the Kbuild file on top of the shadow tree, on stdout, with the
+# headers of OVERLAY. The header of the user-space interface includes "drm.h", which is
+# beside it only in a whole kernel tree.
 modules_kbuild()
 {
 	local name
@@ -42,7 +42,7 @@ modules_kbuild()
 	done
 	# shellcheck disable=SC2016 # $(srctree) is for Kbuild
 	printf 'subdir-ccflags-y += -I%s/include -I%s/include/uapi -I$(srctree)/include/uapi/drm\n' \
-		"$TOP" "$TOP"
+		"$1" "$1"
 	printf 'obj-m += %s/\n' "${MODULE_FOLDERS[@]}"
 }
 
@@ -66,7 +66,7 @@ modules_compile()
 
 	mkdir -p "$folder"
 	modules_shadow "$folder"
-	modules_kbuild | write_if_changed "$folder/Kbuild"
+	modules_kbuild "$TOP" | write_if_changed "$folder/Kbuild"
 	logged "$folder.log" "building the modules" modules_make "$release" "$folder" "$@"
 	printf '%s\n' "$folder"
 }
