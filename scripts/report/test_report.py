@@ -173,6 +173,7 @@ class Runs(unittest.TestCase):
         self.write("console.log", CLEAN_LOG)
         self.write("share/status", "0\n")
         self.write("share/kernel", "6.12.0\n")
+        self.write("share/ttm_move.txt", "job_bytes: 640\njobs: 3\n")
         self.write("share/cmdline", "console=ttyS0\n")
         self.write("share/trace.txt", "".join(made_up_trace()))
         self.write("share/walk.jsonl", "".join(json_lines(made_up_run())))
