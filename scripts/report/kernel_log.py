@@ -55,10 +55,10 @@ PATTERNS = [(kind, re.compile(pattern)) for kind, pattern in (
     ("stack trace", r"Call Trace:"),
 )]
 
-# The only complaints that are expected: our modules are not the distribution's, and i915
+# The only complaints that are expected: our modules are not the kernel's, and i915
 # is told to drive a GPU that it would not drive by itself.
 EXPECTED = re.compile(
-    r"(ttm_move|vttm): (loading out-of-tree module taints kernel\."
+    r"(ttm_move|vttm|drm_vram_helper|qxl): (loading out-of-tree module taints kernel\."
     r"|module verification failed: signature and/or required key missing"
     r" - tainting kernel)"
     r"|Setting dangerous option (force_probe|enable_guc|lmem_size) - tainting kernel"
