@@ -28,7 +28,11 @@
 #define MVT_VRAM_BYTES	((size_t)MVT_VRAM_PAGES << PAGE_SHIFT)
 
 /* Where it is as I/O memory, if the architecture emulates that: nobody's address. */
+#if BITS_PER_LONG == 64
 #define MVT_IOMEM_BASE	BIT_ULL(40)
+#else
+#define MVT_IOMEM_BASE	(3ULL << 30)
+#endif
 
 /* What memory is full of that nobody has written yet. */
 #define MVT_DIRT	0xd1
