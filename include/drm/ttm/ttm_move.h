@@ -12,7 +12,6 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_move_compat.h>
 #include <drm/ttm/ttm_resource.h>
 
@@ -273,7 +272,7 @@ struct ttm_move_ops {
  * @cleared_bytes: cleared by the worker
  * @skipped: jobs that had nothing to copy (failsafe, no data, the object has died)
  * @errors: jobs whose fence carries an error
- * @sync_moves: moves done in the caller instead, such as for want of memory for a job
+ * @sync_moves: moves done in the caller: of few bytes, or for want of memory for a job
  */
 struct ttm_move_stats {
 	u64 jobs;

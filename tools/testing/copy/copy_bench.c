@@ -26,7 +26,7 @@
 #define PATIENCE_NS	200000000ull
 
 /* So much of what a way has moved is looked at: reading video memory takes long. */
-#define VERIFIED	(1ul << 20)
+#define VERIFIED	(1024 * 1024ul)
 
 typedef void (*peer_fn)(enum ttm_move_dir dir, void *dst, const void *src, size_t bytes);
 

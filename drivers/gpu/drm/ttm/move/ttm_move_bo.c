@@ -165,7 +165,7 @@ static int ttm_move_plan_init(struct ttm_move_plan *plan,
 	return ret;
 }
 
-/* Synchronous: for want of memory for a job */
+/* Synchronous: few bytes, or for want of memory for a job */
 
 static struct dma_fence *ttm_move_bo_dependency(struct ttm_move_device *mdev,
 						struct ttm_buffer_object *bo)
@@ -232,6 +232,21 @@ static int ttm_move_plan_execute(const struct ttm_move_plan *plan)
 	default:
 		return 0;
 	}
+}
+
+/*
+ * Asking somebody else would take longer: few bytes, nobody to wait for, and no device
+ * that makes each access slow.
+ */
+static bool ttm_move_bo_is_quick(struct ttm_move_device *mdev,
+				 struct ttm_buffer_object *bo,
+				 const struct ttm_move_plan *plan)
+{
+	if (plan->bytes > READ_ONCE(ttm_move_limits.caller_bytes))
+		return false;
+	if (plan->op == TTM_MOVE_COPY && ttm_move_mem_is_device(&plan->src))
+		return false;
+	return ttm_move_bo_is_idle(bo, ttm_move_bo_dependency(mdev, bo));
 }
 
 static int ttm_move_bo_sync(struct ttm_move_device *mdev,
@@ -445,6 +460,9 @@ static int ttm_move_bo_async(struct ttm_move_device *mdev,
  * stays with a ghost object until the copy is done. An object that had no memory
  * yet is cleared.
  *
+ * A few bytes that nobody has to be waited for are moved at once, since that takes less
+ * time than to ask for it; see the module's parameter caller_bytes.
+ *
  * Where there is no memory for a job the call waits, as @ctx allows, and copies
  * itself. Where there is none for TTM's ghost object, with the job under way, it
  * waits for the job whatever @ctx says.
@@ -478,7 +496,8 @@ int ttm_bo_move_memcpy_async(struct ttm_move_device *mdev,
 
 	/* Where TTM does not pipeline it would wait for the fence instead. */
 	evict = evict && !ttm_move_src_use_tt(bo);
-	if (ttm_move_bo_async(mdev, bo, evict, dst_mem, &plan))
+	if (ttm_move_bo_is_quick(mdev, bo, &plan) ||
+	    ttm_move_bo_async(mdev, bo, evict, dst_mem, &plan))
 		ret = ttm_move_bo_sync(mdev, bo, ctx, dst_mem, &plan);
 	ttm_move_plan_fini(&plan);
 	return ret;

@@ -19,6 +19,7 @@ void *ttm_move_zalloc(size_t bytes);
 
 /* ttm_move_iter.c */
 bool ttm_move_mem_fini_may_sleep(const struct ttm_move_mem *mem);
+bool ttm_move_mem_is_device(const struct ttm_move_mem *mem);
 bool ttm_move_mem_holds(const struct ttm_move_mem *mem, u64 bytes);
 
 /* ttm_move_job.c */
@@ -46,7 +47,7 @@ void ttm_move_timeline_hurry(struct ttm_move_timeline *timeline,
 /* ttm_move_work.c */
 
 /**
- * struct ttm_move_limits - who may share a copy; module parameters
+ * struct ttm_move_limits - who makes a copy; module parameters
  * @read_workers: of a copy that reads device memory
  * @write_workers: of any other copy
  * @clear_workers: of a job that clears
@@ -54,6 +55,7 @@ void ttm_move_timeline_hurry(struct ttm_move_timeline *timeline,
  *	online, less one for those who ask for moves
  * @chunk_bytes: what a worker does before it lets others go first
  * @last_cpu_bytes: size from which on a move may have that last CPU as well
+ * @caller_bytes: what a caller moves himself who would not have to wait for anybody
  */
 struct ttm_move_limits {
 	unsigned int read_workers;
@@ -62,6 +64,7 @@ struct ttm_move_limits {
 	unsigned int cpus;
 	unsigned long chunk_bytes;
 	unsigned long last_cpu_bytes;
+	unsigned long caller_bytes;
 };
 
 extern struct ttm_move_limits ttm_move_limits;

@@ -393,6 +393,13 @@ unsigned int ttm_move_mem_num_runs(const struct ttm_move_mem *mem)
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_num_runs);
 
+/* Whether each access to the memory goes to a device and back. */
+bool ttm_move_mem_is_device(const struct ttm_move_mem *mem)
+{
+	return !mem->ops->maps_tt &&
+	       (mem->aperture.iomap || mem->aperture.map.is_iomem);
+}
+
 /*
  * Whether @bytes from the beginning can be reached: found out before a job is
  * armed, so that it cannot fail half-way. System pages are there: TTM populates

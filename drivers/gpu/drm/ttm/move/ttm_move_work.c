@@ -31,6 +31,7 @@ struct ttm_move_limits ttm_move_limits = {
 	.clear_workers = 4,
 	.chunk_bytes = SZ_1M,
 	.last_cpu_bytes = SZ_64M,
+	.caller_bytes = SZ_16K,
 };
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_limits);
 
@@ -48,6 +49,9 @@ MODULE_PARM_DESC(chunk_bytes,
 module_param_named(last_cpu_bytes, ttm_move_limits.last_cpu_bytes, ulong, 0644);
 MODULE_PARM_DESC(last_cpu_bytes,
 		 "Size from which on a move may have all CPUs, and not all but one (default: 64 MiB)");
+module_param_named(caller_bytes, ttm_move_limits.caller_bytes, ulong, 0644);
+MODULE_PARM_DESC(caller_bytes,
+		 "Moves up to this size that need no wait, and do not read device memory, are made in the caller (default: 16 KiB)");
 module_param_named(cpus, ttm_move_limits.cpus, uint, 0644);
 MODULE_PARM_DESC(cpus,
 		 "While so many CPUs copy for one device, no worker is added (default: 0, what is online and what last_cpu_bytes says)");
@@ -55,10 +59,7 @@ MODULE_PARM_DESC(cpus,
 /* What reading costs is the way to device memory and back, which each CPU waits for. */
 static bool ttm_move_job_reads_device(const struct ttm_move_job *job)
 {
-	const struct ttm_move_aperture *aperture = &job->src.aperture;
-
-	return job->op == TTM_MOVE_COPY && !job->src.ops->maps_tt &&
-	       (aperture->iomap || aperture->map.is_iomem);
+	return job->op == TTM_MOVE_COPY && ttm_move_mem_is_device(&job->src);
 }
 
 static const unsigned int *ttm_move_job_limit(const struct ttm_move_job *job)

@@ -859,6 +859,40 @@ static void ttm_move_bo_allocates_once_per_move(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fx->allocs.count, 2);
 }
 
+/* But not what has to wait, nor what is slow to read. */
+static void ttm_move_bo_few_bytes_are_moved_at_once(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES,
+						  TTM_PL_SYSTEM);
+	u64 jobs;
+
+	mvt_apply_layout(fx);
+	ttm_move_limits.caller_bytes = MVT_BO_PAGES << PAGE_SHIFT;
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	KUNIT_EXPECT_TRUE(test, mvt_bo_is_idle(mbo));
+	mvt_bo_verify(fx, mbo);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 0);
+
+	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
+	mvt_bo_verify(fx, mbo);
+	jobs = fx->aperture.map.is_iomem ? 1 : 0;
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, jobs);
+
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(mbo));
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, mbo);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, jobs + 1);
+
+	ttm_move_limits.caller_bytes--;
+	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, jobs + 2);
+	mvt_bo_verify(fx, mbo);
+}
+
 static void ttm_move_bo_refused_by_prepare_moves_at_once(struct kunit *test)
 {
 	struct mvt *fx = test->priv;
@@ -1276,6 +1310,8 @@ static struct kunit_case ttm_move_bo_cases[] = {
 	KUNIT_CASE(ttm_move_bo_survives_each_failed_allocation),
 	KUNIT_CASE(ttm_move_bo_survives_without_any_memory),
 	KUNIT_CASE(ttm_move_bo_allocates_once_per_move),
+	KUNIT_CASE_PARAM(ttm_move_bo_few_bytes_are_moved_at_once,
+			 mvt_layout_gen_params),
 	KUNIT_CASE(ttm_move_bo_refused_by_prepare_moves_at_once),
 	KUNIT_CASE(ttm_move_bo_may_not_wait),
 	KUNIT_CASE(ttm_move_bo_may_not_wait_for_dependency),
