@@ -466,12 +466,11 @@ static void mvt_way_clear(struct mvt_way *way, size_t to, size_t bytes)
 	ttm_move_clear_by(way->routine, way->dir, &dst, bytes);
 }
 
-/* From one half to the other, seldom aligned, and seldom long. */
-static void mvt_way_try(struct mvt_way *way)
+/* From one half to the other, seldom aligned. */
+static void mvt_way_try(struct mvt_way *way, size_t bytes)
 {
-	size_t bytes = mvt_below(way->fx, 1 << mvt_below(way->fx, 17));
-	size_t to = mvt_below(way->fx, MVT_HALF - bytes);
-	size_t from = MVT_HALF + mvt_below(way->fx, MVT_HALF - bytes);
+	size_t to = mvt_below(way->fx, MVT_HALF - bytes + 1);
+	size_t from = MVT_HALF + mvt_below(way->fx, MVT_HALF - bytes + 1);
 
 	if (way->dir == TTM_MOVE_CLEAR_RAM || way->dir == TTM_MOVE_CLEAR_IO)
 		mvt_way_clear(way, to, bytes);
@@ -486,8 +485,11 @@ static void mvt_way_check(struct mvt_way *way)
 
 	prandom_bytes_state(&fx->rnd, fx->vram.vaddr, MVT_VRAM_BYTES);
 	memcpy(way->want, fx->vram.vaddr, MVT_VRAM_BYTES);
+	/* More than is done with preemption off, and then mostly less. */
+	mvt_way_try(way, MVT_HALF);
 	for (i = 0; i < MVT_TRIALS; i++)
-		mvt_way_try(way);
+		mvt_way_try(way,
+			    mvt_below(fx, 1 << mvt_below(fx, 17)));
 	KUNIT_EXPECT_EQ_MSG(fx->test, 0,
 			    memcmp(way->want, fx->vram.vaddr, MVT_VRAM_BYTES),
 			    "%s, %s", way->routine->name,
