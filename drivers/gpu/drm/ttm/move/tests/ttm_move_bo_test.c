@@ -625,6 +625,8 @@ static void ttm_move_bo_dead_is_copied_where_users_cannot_be_told(struct kunit *
 	mvt_fence_signal(user);
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).copied_bytes - before,
 			MVT_VRAM_BYTES);
+	/* TTM deletes it before the one whose reservation it has. */
+	flush_workqueue(fx->bdev.wq);
 }
 
 /* It has nothing to do, but its turn has not come. */
