@@ -436,6 +436,35 @@ static void ttm_move_job_forbidden_leaves_zeroes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).copied_bytes, 0);
 }
 
+struct mvt_witness {
+	struct dma_fence_cb cb;
+	int error;
+};
+
+static void mvt_witness_look(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	container_of(cb, struct mvt_witness, cb)->error = fence->error;
+}
+
+/* Callbacks run in the midst of the signal. */
+static void ttm_move_job_error_comes_with_the_signal(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct ttm_move_job *job = mvt_copy_create(fx);
+	struct mvt_witness witness = {};
+	struct dma_fence *fence;
+
+	fx->hooks.begin_error = -EIO;
+	ttm_move_job_add_dependency(job, &user->base);
+	fence = ttm_move_job_arm(job);
+	KUNIT_EXPECT_EQ(test, dma_fence_add_callback(fence, &witness.cb,
+						     mvt_witness_look), 0);
+	mvt_fence_signal(user);
+	mvt_expect_done(fx, fence, -EIO);
+	KUNIT_EXPECT_EQ(test, witness.error, -EIO);
+}
+
 /* Its memory may not even be written any more. */
 static void ttm_move_job_leaves_a_gone_device_alone(struct kunit *test)
 {
@@ -618,6 +647,7 @@ static struct kunit_case ttm_move_job_cases[] = {
 	KUNIT_CASE_PARAM(ttm_move_job_refuses, mvt_refusal_gen_params),
 	KUNIT_CASE(ttm_move_job_failsafe_waits_for_its_guard),
 	KUNIT_CASE(ttm_move_job_forbidden_leaves_zeroes),
+	KUNIT_CASE(ttm_move_job_error_comes_with_the_signal),
 	KUNIT_CASE(ttm_move_job_leaves_a_gone_device_alone),
 	KUNIT_CASE(ttm_move_job_failing_midway_leaves_zeroes),
 	KUNIT_CASE(ttm_move_job_failure_clears_around_a_hole),
