@@ -519,20 +519,29 @@ static enum ttm_move_dir ttm_move_copy_dir(bool dst_io, bool src_io)
 
 /*
  * Copy by the routine that was chosen. @plain: what is I/O memory of either end is plain
- * memory.
+ * memory. @large: the caches could not keep all of the move. Stores that go past them are
+ * by far the slower ones for what they could.
  */
 void ttm_move_copy_map(struct iosys_map *dst, const struct iosys_map *src,
-		       size_t bytes, bool plain)
+		       size_t bytes, bool plain, bool large)
 {
 	enum ttm_move_dir dir = ttm_move_copy_dir(dst->is_iomem, src->is_iomem);
 
-	ttm_move_copy_by(ttm_move_routine_of(dir, plain), dir, dst, src, bytes);
+	if (dir == TTM_MOVE_RAM_TO_RAM && !large)
+		ttm_move_copy_plain(dst, src, bytes);
+	else
+		ttm_move_copy_by(ttm_move_routine_of(dir, plain), dir, dst, src,
+				 bytes);
 }
 
-void ttm_move_clear_map(struct iosys_map *dst, size_t bytes, bool plain)
+void ttm_move_clear_map(struct iosys_map *dst, size_t bytes, bool plain,
+			bool large)
 {
 	enum ttm_move_dir dir = dst->is_iomem ? TTM_MOVE_CLEAR_IO :
 						TTM_MOVE_CLEAR_RAM;
 
-	ttm_move_clear_by(ttm_move_routine_of(dir, plain), dir, dst, bytes);
+	if (dir == TTM_MOVE_CLEAR_RAM && !large)
+		ttm_move_clear_plain(dst, bytes);
+	else
+		ttm_move_clear_by(ttm_move_routine_of(dir, plain), dir, dst, bytes);
 }

@@ -92,8 +92,12 @@ struct ttm_move_machine {
 
 void ttm_move_copy_init(void);
 void ttm_move_copy_map(struct iosys_map *dst, const struct iosys_map *src,
-		       size_t bytes, bool plain);
-void ttm_move_clear_map(struct iosys_map *dst, size_t bytes, bool plain);
+		       size_t bytes, bool plain, bool large);
+void ttm_move_clear_map(struct iosys_map *dst, size_t bytes, bool plain,
+			bool large);
+
+/* From here on a move is large: more than the caches could keep. */
+#define TTM_MOVE_LARGE_BYTES	SZ_16M
 
 /* The choice, and what it was. */
 const struct ttm_move_routine *

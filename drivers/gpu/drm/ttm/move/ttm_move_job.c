@@ -56,6 +56,12 @@ static bool ttm_move_is_plain(const struct ttm_move_iter *iter,
 	return !map->is_iomem || iter->mem->aperture.plain;
 }
 
+/* The caches could not keep it. */
+static bool ttm_move_is_large(const struct ttm_move_iter *iter)
+{
+	return iter->mem->bytes >= TTM_MOVE_LARGE_BYTES;
+}
+
 /* Copies the longest run of the source that starts at @offset, at most @max bytes. */
 static ssize_t ttm_move_copy_run(struct iosys_map *dst, bool dst_plain,
 				 struct ttm_move_iter *src, u64 offset,
@@ -66,7 +72,8 @@ static ssize_t ttm_move_copy_run(struct iosys_map *dst, bool dst_plain,
 
 	if (n > 0) {
 		ttm_move_copy_map(dst, &map, n,
-				  dst_plain && ttm_move_is_plain(src, &map));
+				  dst_plain && ttm_move_is_plain(src, &map),
+				  ttm_move_is_large(src));
 		ttm_move_iter_unmap(src, &map);
 	}
 	return n;
@@ -146,7 +153,8 @@ int ttm_move_clear_some(struct ttm_move_iter *dst, u64 offset, u64 bytes,
 		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
 		n = ttm_move_iter_map(dst, offset, n, &map);
 		if (n > 0) {
-			ttm_move_clear_map(&map, n, ttm_move_is_plain(dst, &map));
+			ttm_move_clear_map(&map, n, ttm_move_is_plain(dst, &map),
+					   ttm_move_is_large(dst));
 			ttm_move_iter_unmap(dst, &map);
 		} else if (skip_holes) {
 			n = PAGE_SIZE - offset_in_page(offset);

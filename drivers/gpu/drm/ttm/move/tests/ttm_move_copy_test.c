@@ -386,15 +386,15 @@ static void ttm_move_override_refuses_what_the_cpu_lacks(struct kunit *test)
 
 /* Copies and clears in what is I/O memory at the ends that say so. */
 static void mvt_expect_wide(struct mvt *fx, bool dst_io, bool src_io,
-			    bool vouched, bool want)
+			    bool vouched, u64 bytes, bool want)
 {
 	struct ttm_move_aperture io = fx->aperture, ram = fx->aperture;
 	struct ttm_move_mem dst, src;
 
 	iosys_map_set_vaddr_iomem(&io.map, fx->vram.iomem);
 	io.plain = vouched;
-	ttm_move_mem_init_linear(&dst, dst_io ? &io : &ram, 0, PAGE_SIZE);
-	ttm_move_mem_init_linear(&src, src_io ? &io : &ram, PAGE_SIZE, PAGE_SIZE);
+	ttm_move_mem_init_linear(&dst, dst_io ? &io : &ram, 0, bytes);
+	ttm_move_mem_init_linear(&src, src_io ? &io : &ram, PAGE_SIZE, bytes);
 
 	mvt_was_wide = false;
 	KUNIT_EXPECT_EQ(fx->test, ttm_move_copy(&dst, &src, 0, PAGE_SIZE), 0);
@@ -412,13 +412,25 @@ static void ttm_move_routine_depends_on_the_drivers_word(struct kunit *test)
 
 	mvt_machine_init(test, &m);
 	mvt_become_guest(test, &m);
-	mvt_expect_wide(test->priv, false, false, false, true);
-	mvt_expect_wide(test->priv, true, false, true, true);
-	mvt_expect_wide(test->priv, false, true, true, true);
-	mvt_expect_wide(test->priv, true, true, true, true);
-	mvt_expect_wide(test->priv, true, false, false, false);
-	mvt_expect_wide(test->priv, false, true, false, false);
-	mvt_expect_wide(test->priv, true, true, false, false);
+	mvt_expect_wide(test->priv, true, false, true, PAGE_SIZE, true);
+	mvt_expect_wide(test->priv, false, true, true, PAGE_SIZE, true);
+	mvt_expect_wide(test->priv, true, true, true, PAGE_SIZE, true);
+	mvt_expect_wide(test->priv, true, false, false, PAGE_SIZE, false);
+	mvt_expect_wide(test->priv, false, true, false, PAGE_SIZE, false);
+	mvt_expect_wide(test->priv, true, true, false, PAGE_SIZE, false);
+}
+
+/* What the caches may keep is not sent past them; what is large, a page at a time, is. */
+static void ttm_move_routine_depends_on_the_size(struct kunit *test)
+{
+	struct mvt_machine m;
+
+	mvt_machine_init(test, &m);
+	mvt_become_guest(test, &m);
+	mvt_expect_wide(test->priv, false, false, false,
+			TTM_MOVE_LARGE_BYTES - PAGE_SIZE, false);
+	mvt_expect_wide(test->priv, false, false, false,
+			TTM_MOVE_LARGE_BYTES, true);
 }
 
 /* Bytes */
@@ -530,6 +542,7 @@ static struct kunit_case ttm_move_copy_cases[] = {
 	KUNIT_CASE(ttm_move_override_takes_every_routine),
 	KUNIT_CASE(ttm_move_override_refuses_what_the_cpu_lacks),
 	KUNIT_CASE(ttm_move_routine_depends_on_the_drivers_word),
+	KUNIT_CASE(ttm_move_routine_depends_on_the_size),
 	KUNIT_CASE(ttm_move_routines_move_the_right_bytes),
 	{}
 };
