@@ -116,6 +116,16 @@ static void ttm_move_work_add_helpers(struct ttm_move_job *job, unsigned int num
 	}
 }
 
+/* Where nobody has said how many CPUs there may be, no more than there are. */
+static unsigned int ttm_move_job_num_workers(const struct ttm_move_job *job)
+{
+	unsigned int num = min(ttm_move_job_max_workers(job), job->num_chunks);
+
+	if (READ_ONCE(ttm_move_limits.cpus))
+		return num;
+	return min_t(unsigned int, num, max(ttm_move_job_max_cpus(job), 1));
+}
+
 /*
  * Cuts a job into chunks, and makes what helpers will need: a job that there is no
  * memory for has none.
@@ -129,7 +139,7 @@ void ttm_move_work_share(struct ttm_move_job *job)
 	job->num_chunks = max(DIV_ROUND_UP_ULL(job->bytes, job->chunk_bytes), 1);
 	atomic_set(&job->chunks_left, job->num_chunks);
 	job->max_workers = ttm_move_job_limit(job);
-	workers = min(ttm_move_job_max_workers(job), job->num_chunks);
+	workers = ttm_move_job_num_workers(job);
 	if (workers > 1 && !job->helpers)
 		ttm_move_work_add_helpers(job, workers - 1);
 }
