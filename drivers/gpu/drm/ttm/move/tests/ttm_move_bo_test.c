@@ -364,6 +364,9 @@ static void ttm_move_bo_evictions_share_one_context(struct kunit *test)
 		KUNIT_EXPECT_NE(test, moved->context, context);
 		KUNIT_EXPECT_PTR_EQ(test, fx->vram.man.move, evicted);
 		mvt_bo_move(fx, new, TTM_PL_SYSTEM);
+		mvt_bo_wait(fx, new);
+		/* While somebody deletes its ghost, TTM would find no room. */
+		flush_workqueue(fx->bdev.wq);
 		dma_fence_put(evicted);
 		dma_fence_put(moved);
 		mvt_bo_put(old);
