@@ -300,50 +300,37 @@ static void ttm_move_bo_new_owner_waits_for_newer_eviction(struct kunit *test)
 	mvt_expect_wait_for_both(test->priv, 1);
 }
 
-/* Ordinary moves have timelines of their own: a late one holds nobody else up. */
-static void ttm_move_bo_evictions_do_not_wait_for_moves(struct kunit *test)
+static void mvt_expect_eviction_beside_move(struct mvt *fx, u32 from, u32 to)
 {
-	struct mvt *fx = test->priv;
 	struct mvt_fence *late = mvt_fence_create(fx);
 	struct mvt_bo *moving, *old, *new;
 
+	moving = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, from);
 	old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_VRAM);
-	moving = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_SYSTEM);
 	new = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_SYSTEM);
 	mvt_bo_add_fence(fx, moving, late);
-	mvt_bo_move(fx, moving, TTM_PL_VRAM);
+	mvt_bo_move(fx, moving, to);
 	mvt_bo_move(fx, new, TTM_PL_VRAM);
 	mvt_expect_in(fx, old, TTM_PL_SYSTEM);
 
 	mvt_bo_verify(fx, old);
 	mvt_bo_verify(fx, new);
-	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(moving));
+	KUNIT_EXPECT_FALSE(fx->test, mvt_bo_is_idle(moving));
 
 	mvt_fence_signal(late);
 	mvt_bo_verify(fx, moving);
 }
 
+/* Ordinary moves have timelines of their own: a late one holds nobody else up. */
+static void ttm_move_bo_evictions_do_not_wait_for_moves(struct kunit *test)
+{
+	mvt_expect_eviction_beside_move(test->priv, TTM_PL_SYSTEM, TTM_PL_VRAM);
+}
+
 /* The same of a move out of video memory, which evicts nothing either. */
 static void ttm_move_bo_evictions_do_not_wait_for_moves_out(struct kunit *test)
 {
-	struct mvt *fx = test->priv;
-	struct mvt_fence *late = mvt_fence_create(fx);
-	struct mvt_bo *moving, *old, *new;
-
-	moving = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_VRAM);
-	old = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_VRAM);
-	new = mvt_bo_create_filled(fx, MVT_VRAM_PAGES / 2, TTM_PL_SYSTEM);
-	mvt_bo_add_fence(fx, moving, late);
-	mvt_bo_move(fx, moving, TTM_PL_SYSTEM);
-	mvt_bo_move(fx, new, TTM_PL_VRAM);
-	mvt_expect_in(fx, old, TTM_PL_SYSTEM);
-
-	mvt_bo_verify(fx, old);
-	mvt_bo_verify(fx, new);
-	KUNIT_EXPECT_FALSE(test, mvt_bo_is_idle(moving));
-
-	mvt_fence_signal(late);
-	mvt_bo_verify(fx, moving);
+	mvt_expect_eviction_beside_move(test->priv, TTM_PL_VRAM, TTM_PL_SYSTEM);
 }
 
 /* The last eviction is of the eviction timeline whatever happens in between. */

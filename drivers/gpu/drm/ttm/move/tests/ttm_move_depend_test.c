@@ -297,51 +297,59 @@ static const struct mvt_container mvt_containers[] = {
 
 KUNIT_ARRAY_PARAM_DESC(mvt_container, mvt_containers, name);
 
+/* @job is to wait for new @parts, in a container that nobody holds on to. */
+static void mvt_depend_on_parts(struct mvt *fx, struct ttm_move_job *job,
+				struct mvt_fence **parts, unsigned int num)
+{
+	const struct mvt_container *param = fx->test->param_value;
+	struct dma_fence *fence;
+
+	mvt_parts_create(fx, parts, num);
+	fence = param->create(fx, parts, num);
+	KUNIT_EXPECT_EQ(fx->test, ttm_move_job_add_dependency(job, fence), 0);
+	dma_fence_put(fence);
+}
+
+static void mvt_expect_waiting_for(struct mvt *fx, struct dma_fence *fence,
+				   struct mvt_fence **parts, unsigned int num)
+{
+	unsigned int i;
+
+	for (i = 0; i < num; i++) {
+		mvt_expect_waiting(fx, fence);
+		mvt_fence_signal(parts[i]);
+	}
+}
+
 /* By its own callbacks: nobody has to hold on to the container. */
 static void ttm_move_job_waits_for_parts(struct kunit *test)
 {
-	const struct mvt_container *param = test->param_value;
 	struct mvt *fx = test->priv;
 	struct ttm_move_job *job = mvt_copy_create(fx);
 	struct mvt_fence *parts[MVT_NUM_PARTS];
 	struct dma_fence *fence;
-	unsigned int i;
 
-	mvt_parts_create(fx, parts, MVT_NUM_PARTS);
-	fence = param->create(fx, parts, MVT_NUM_PARTS);
-	KUNIT_EXPECT_EQ(test, ttm_move_job_add_dependency(job, fence), 0);
+	mvt_depend_on_parts(fx, job, parts, MVT_NUM_PARTS);
 	KUNIT_EXPECT_EQ(test, job->num_deps, MVT_NUM_PARTS);
-	dma_fence_put(fence);
 
 	fence = ttm_move_job_arm(job);
-	for (i = 0; i < MVT_NUM_PARTS; i++) {
-		mvt_expect_waiting(fx, fence);
-		mvt_fence_signal(parts[i]);
-	}
+	mvt_expect_waiting_for(fx, fence, parts, MVT_NUM_PARTS);
 	mvt_expect_done(fx, fence, 1);
 }
 
 /* The container is one dependency then, and no part is forgotten. */
 static void ttm_move_job_waits_for_many_parts(struct kunit *test)
 {
-	const struct mvt_container *param = test->param_value;
 	struct mvt *fx = test->priv;
 	struct ttm_move_job *job = mvt_copy_create(fx);
 	struct mvt_fence *parts[MVT_MANY_PARTS];
 	struct dma_fence *fence;
-	unsigned int i;
 
-	mvt_parts_create(fx, parts, MVT_MANY_PARTS);
-	fence = param->create(fx, parts, MVT_MANY_PARTS);
-	KUNIT_EXPECT_EQ(test, ttm_move_job_add_dependency(job, fence), 0);
+	mvt_depend_on_parts(fx, job, parts, MVT_MANY_PARTS);
 	KUNIT_EXPECT_LT(test, job->num_deps, MVT_MANY_PARTS);
-	dma_fence_put(fence);
 
 	fence = ttm_move_job_arm(job);
-	for (i = 0; i < MVT_MANY_PARTS; i++) {
-		mvt_expect_waiting(fx, fence);
-		mvt_fence_signal(parts[i]);
-	}
+	mvt_expect_waiting_for(fx, fence, parts, MVT_MANY_PARTS);
 	/* Containers signal from an interrupt of their own. */
 	mvt_wait(fx, fence);
 	mvt_expect_done(fx, fence, 1);
