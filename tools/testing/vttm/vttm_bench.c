@@ -16,6 +16,7 @@
 #include <xf86drm.h>
 
 #include "device.h"
+#include "options.h"
 #include "pattern.h"
 
 #define MIB		((uint64_t)1 << 20)
@@ -301,30 +302,17 @@ static const char usage_text[] =
 	"  --rounds N      samples of each kind (default 5)\n"
 	"  --output FILE   where the samples go (default: bench.jsonl)\n";
 
-static uint64_t parse_number(const char *option, const char *text, uint64_t max)
-{
-	char *end;
-	uint64_t value = strtoull(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || !value || value > max) {
-		fprintf(stderr, "vttm-bench: --%s takes 1 to %" PRIu64 ", not '%s'\n", option,
-			max, text);
-		exit(2);
-	}
-	return value;
-}
-
 static void parse_one(struct bench *b, int option)
 {
 	switch (option) {
 	case 'g':
-		b->big_bytes = parse_number("big", optarg, 4096) * MIB;
+		b->big_bytes = parse_number("big", optarg, 1, 4096) * MIB;
 		break;
 	case 'b':
-		b->buffer_bytes = parse_number("buffer", optarg, 1024) * MIB;
+		b->buffer_bytes = parse_number("buffer", optarg, 1, 1024) * MIB;
 		break;
 	case 'r':
-		b->rounds = parse_number("rounds", optarg, 1000);
+		b->rounds = parse_number("rounds", optarg, 1, 1000);
 		break;
 	case 'o':
 		b->output = optarg;
@@ -363,6 +351,7 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		parse_one(&b, option);
+	refuse_arguments(argc, argv);
 	open_all(&b);
 	record(&b, "\"bench\": \"device\", \"vram_bytes\": %" PRIu64 ", \"cpus\": %u",
 	       b.vram_bytes, b.cpus);

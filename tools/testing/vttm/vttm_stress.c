@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "options.h"
 #include "pattern.h"
 #include "stress.h"
 
@@ -521,26 +522,6 @@ static const char usage_text[] =
 	"  --device PATH   node of the device (default: the first one of vttm)\n"
 	"  --report FILE   where the figures go, as JSON (default stress.json)\n";
 
-static _Noreturn void misuse(void)
-{
-	fputs("Try 'vttm-stress --help'.\n", stderr);
-	exit(2);
-}
-
-static uint64_t parse_number(const char *option, const char *text, uint64_t min, uint64_t max)
-{
-	char *end;
-	uint64_t value;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && !*end && !errno && value >= min && value <= max)
-		return value;
-	fprintf(stderr, "vttm-stress: --%s takes %" PRIu64 " to %" PRIu64 ", not '%s'\n", option,
-		min, max, text);
-	misuse();
-}
-
 static void parse_one(struct stress_options *opt, int option)
 {
 	switch (option) {
@@ -576,10 +557,7 @@ static void parse(struct stress_options *opt, int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		parse_one(opt, option);
-	if (optind < argc) {
-		fprintf(stderr, "vttm-stress: unexpected argument '%s'\n", argv[optind]);
-		misuse();
-	}
+	refuse_arguments(argc, argv);
 }
 
 static void prepare(struct supervisor *v)

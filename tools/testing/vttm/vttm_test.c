@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "options.h"
 #include "test.h"
 
 /* A test that runs for so long hangs. */
@@ -195,12 +196,6 @@ static const char usage_text[] =
 	"  --seed N        start of all random choices and patterns (default 1)\n"
 	"  --list          print the names of all tests\n";
 
-static _Noreturn void misuse(void)
-{
-	fputs("Try 'vttm-test --help'.\n", stderr);
-	exit(2);
-}
-
 static void parse_seed(const char *text)
 {
 	char *end;
@@ -251,10 +246,7 @@ static void parse(struct options *opt, int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		parse_one(opt, option);
-	if (optind < argc) {
-		fprintf(stderr, "vttm-test: unexpected argument '%s'\n", argv[optind]);
-		misuse();
-	}
+	refuse_arguments(argc, argv);
 }
 
 int main(int argc, char **argv)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "options.h"
 #include "pattern.h"
 
 #define MIB	((uint64_t)1 << 20)
@@ -435,28 +436,6 @@ static const char usage_text[] =
 	"  --trace FILE    write 1 there before the last round of each mode, and 0\n"
 	"                  after it (default: do not)\n";
 
-static _Noreturn void misuse(void)
-{
-	fputs("Try 'vttm-walk --help'.\n", stderr);
-	exit(2);
-}
-
-static uint64_t parse_number(const char *option, const char *text, uint64_t min,
-			     uint64_t max)
-{
-	char *end;
-	uint64_t value;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || value < min || value > max) {
-		fprintf(stderr, "vttm-walk: --%s takes %" PRIu64 " to %" PRIu64 ", not '%s'\n",
-			option, min, max, text);
-		misuse();
-	}
-	return value;
-}
-
 static void parse_one(struct options *opt, int option)
 {
 	switch (option) {
@@ -501,10 +480,7 @@ static void parse(struct options *opt, int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		parse_one(opt, option);
-	if (optind < argc) {
-		fprintf(stderr, "vttm-walk: unexpected argument '%s'\n", argv[optind]);
-		misuse();
-	}
+	refuse_arguments(argc, argv);
 }
 
 int main(int argc, char **argv)
