@@ -80,7 +80,6 @@ static int ttm_move_mem_init_res(struct ttm_move_device *mdev,
 				 struct ttm_resource *res,
 				 struct ttm_move_mem *mem)
 {
-	memset(mem, 0, sizeof(*mem));
 	if (!ttm_move_res_use_tt(bo, res)) {
 		if (mdev->ops->init_mem)
 			return mdev->ops->init_mem(mdev, bo, res, mem);
@@ -147,7 +146,8 @@ static int ttm_move_plan_init(struct ttm_move_plan *plan,
 {
 	int ret = 0;
 
-	memset(plan, 0, sizeof(*plan));
+	ttm_move_mem_init_none(&plan->dst);
+	ttm_move_mem_init_none(&plan->src);
 	/* The same pages before and after: nothing to do but to pass on. */
 	plan->op = TTM_MOVE_NONE;
 	if (!ttm_move_src_use_tt(bo) || !ttm_move_res_use_tt(bo, dst_mem))
@@ -249,13 +249,13 @@ static bool ttm_move_bo_is_quick(struct ttm_move_device *mdev,
 	return ttm_move_bo_is_idle(bo, ttm_move_bo_dependency(mdev, bo));
 }
 
+/* With nobody left to wait for. */
 static int ttm_move_bo_sync(struct ttm_move_device *mdev,
 			    struct ttm_buffer_object *bo,
-			    struct ttm_operation_ctx *ctx,
 			    struct ttm_resource *dst_mem,
 			    const struct ttm_move_plan *plan)
 {
-	int ret = ttm_move_bo_wait(mdev, bo, ctx) ?: ttm_move_plan_execute(plan);
+	int ret = ttm_move_plan_execute(plan);
 
 	if (ret)
 		return ret;
@@ -496,9 +496,11 @@ int ttm_bo_move_memcpy_async(struct ttm_move_device *mdev,
 
 	/* Where TTM does not pipeline it would wait for the fence instead. */
 	evict = evict && !ttm_move_src_use_tt(bo);
-	if (ttm_move_bo_is_quick(mdev, bo, &plan) ||
-	    ttm_move_bo_async(mdev, bo, evict, dst_mem, &plan))
-		ret = ttm_move_bo_sync(mdev, bo, ctx, dst_mem, &plan);
+	if (ttm_move_bo_is_quick(mdev, bo, &plan))
+		ret = ttm_move_bo_sync(mdev, bo, dst_mem, &plan);
+	else if (ttm_move_bo_async(mdev, bo, evict, dst_mem, &plan))
+		ret = ttm_move_bo_wait(mdev, bo, ctx) ?:
+		      ttm_move_bo_sync(mdev, bo, dst_mem, &plan);
 	ttm_move_plan_fini(&plan);
 	return ret;
 }

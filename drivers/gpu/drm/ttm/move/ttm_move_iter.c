@@ -29,6 +29,16 @@
 #define TTM_MOVE_PAGES_ARE_LINEAR	true
 #endif
 
+/*
+ * What a description that nobody has filled, or that has been given away, must say. The
+ * rest of it costs more to clear than all else that describes a small move.
+ */
+void ttm_move_mem_init_none(struct ttm_move_mem *mem)
+{
+	mem->ops = NULL;
+	mem->owned_map = false;
+}
+
 /* iterators: page vector */
 
 static size_t ttm_move_pages_run(struct page **pages, u64 offset, size_t max)
@@ -85,7 +95,7 @@ static const struct ttm_move_mem_ops ttm_move_tt_ops = {
 void ttm_move_mem_init_tt(struct ttm_move_mem *mem, struct ttm_tt *tt,
 			  pgprot_t prot)
 {
-	memset(mem, 0, sizeof(*mem));
+	ttm_move_mem_init_none(mem);
 	mem->ops = &ttm_move_tt_ops;
 	mem->bytes = (u64)tt->num_pages << PAGE_SHIFT;
 	mem->pages = tt->pages;
@@ -202,7 +212,7 @@ static void ttm_move_mem_init_io(struct ttm_move_mem *mem,
 				 const struct ttm_move_aperture *aperture,
 				 u64 bytes)
 {
-	memset(mem, 0, sizeof(*mem));
+	ttm_move_mem_init_none(mem);
 	mem->ops = ops;
 	mem->aperture = *aperture;
 	/* What lies beyond has no address that a mapping could be asked for with. */
@@ -247,6 +257,7 @@ void ttm_move_mem_init_linear(struct ttm_move_mem *mem,
 			      u64 start, u64 bytes)
 {
 	ttm_move_mem_init_io(mem, &ttm_move_runs_ops, aperture, bytes);
+	mem->runs = NULL;
 	mem->inline_runs[0] = (struct ttm_move_run){ start, bytes };
 	mem->num_runs = 1;
 }
@@ -446,6 +457,7 @@ int ttm_move_mem_snapshot(struct ttm_move_mem *mem)
 
 	ttm_move_mem_init_io(&copy, &ttm_move_runs_ops, &mem->aperture,
 			     mem->bytes);
+	copy.runs = NULL;
 	copy.num_runs = ttm_move_mem_collect(mem, copy.inline_runs,
 					     TTM_MOVE_INLINE_RUNS);
 	if (copy.num_runs > TTM_MOVE_INLINE_RUNS) {
@@ -471,7 +483,7 @@ static void ttm_move_aperture_unmap(const struct ttm_move_aperture *aperture)
 
 /**
  * ttm_move_mem_fini() - give back what a description owns
- * @mem: description; may be all zeroes
+ * @mem: description; may be all zeroes; describes nothing afterwards
  *
  * Context: Process context. May sleep.
  */
@@ -481,7 +493,7 @@ void ttm_move_mem_fini(struct ttm_move_mem *mem)
 		kvfree(mem->runs);
 	if (mem->owned_map)
 		ttm_move_aperture_unmap(&mem->aperture);
-	memset(mem, 0, sizeof(*mem));
+	ttm_move_mem_init_none(mem);
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_fini);
 

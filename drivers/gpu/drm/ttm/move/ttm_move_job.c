@@ -659,7 +659,7 @@ static int ttm_move_job_set_dst(struct ttm_move_job *job,
 
 	job->bytes = bytes;
 	job->dst = *dst;
-	memset(dst, 0, sizeof(*dst));
+	ttm_move_mem_init_none(dst);
 	return 0;
 }
 
@@ -693,7 +693,7 @@ int ttm_move_job_set_copy(struct ttm_move_job *job, struct ttm_move_mem *dst,
 	job->direction = ttm_move_direction(&job->dst, src);
 	job->leaves_tt = src->ops->maps_tt;
 	job->src = *src;
-	memset(src, 0, sizeof(*src));
+	ttm_move_mem_init_none(src);
 	ttm_move_work_share(job);
 	return 0;
 }
