@@ -532,6 +532,7 @@ int ttm_move_job_add_dependency(struct ttm_move_job *job,
 {
 	struct dma_fence_unwrap iter;
 	struct dma_fence *one;
+	unsigned int steps = 0;
 	bool many = false;
 	int ret = 0;
 
@@ -542,7 +543,9 @@ int ttm_move_job_add_dependency(struct ttm_move_job *job,
 		/* Going on, if only to drop the iterator's reference. */
 		if (!ret && !many)
 			ret = ttm_move_job_add_one(job, one);
-		cond_resched();
+		/* Not for a few: who is overdue would run at the caller's expense. */
+		if (++steps % TTM_MOVE_MANY_DEPS == 0)
+			cond_resched();
 	}
 	if (!ret && many)
 		ret = ttm_move_job_push_dep(job, fence, false);
