@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Video memory, managed by the buddy allocator.
+ * Video memory, managed by the buddy allocator or by TTM's range manager.
  *
- * Objects are cut into pieces that come from the two ends of the memory by turns,
- * so that every object of more than one piece is fragmented, the same way in
- * every run.
+ * With the former, objects are cut into pieces that come from the two ends of the
+ * memory by turns, so that every object of more than one piece is fragmented, the
+ * same way in every run.
  */
 #include <linux/slab.h>
 
