@@ -4,7 +4,7 @@
 
 usage: commands.py KERNEL ROWS
 
-Reads README.md and the pages in Documentation/gpu. Each becomes a row, which is printed
+Reads README.md, scripts/README.md and the pages in Documentation/gpu. Each becomes a row, which is printed
 and appended to the file ROWS. A page passes where
 
 * each `make TARGET NAME=VALUE` and each `scripts/NAME ARGUMENT` is understood: the script
@@ -107,7 +107,8 @@ def problems(page: Path, kernel: Path) -> Iterator[str]:
 
 def pages() -> List[Path]:
     """What people read."""
-    return [TOP / "README.md", *sorted((TOP / "Documentation" / "gpu").glob("*.rst"))]
+    return [TOP / "README.md", TOP / "scripts" / "README.md",
+            *sorted((TOP / "Documentation" / "gpu").glob("*.rst"))]
 
 
 def write_row(name: str, reason: str, seconds: float, rows: str) -> None:
@@ -126,7 +127,8 @@ def main(argv: List[str]) -> int:
     for page in pages():
         start = time.monotonic()
         reason = "; ".join(problems(page, Path(argv[1]))).replace("\t", " ")
-        write_row(f"what {page.name} tells people to type", reason,
+        name = str(page.relative_to(TOP)).replace("Documentation/gpu/", "")
+        write_row(f"what {name} tells people to type", reason,
                   time.monotonic() - start, argv[2])
     return 0
 
