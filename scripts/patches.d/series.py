@@ -4,6 +4,7 @@
 
 usage: series.py cut OVERLAY FILES HOOKS AUTHOR FOLDER
        series.py insert FOLDER/PATCH TREE
+       series.py page FILE
 
 cut: FILES lists what OVERLAY, a checkout, has for a kernel tree, HOOKS is all its hooks in
 their order. FOLDER gets a folder for each patch, in their order, with what the patch adds
@@ -13,6 +14,10 @@ it inserts into the kernel's texts (insert.json). Exit status 1 where a part of 
 is in no patch, or in two.
 
 insert: do the latter in TREE.
+
+page: print a page of the documentation as the series has it: without what is between two
+lines '.. make patches leaves out: begin' and '.. make patches leaves out: end', which is
+about this repository. What remains must refer to nothing that is not in the series.
 
 A patch is described in a file NN-NAME beside this script: headers, an empty line, and the
 text of its commit message.
@@ -42,6 +47,14 @@ from typing import Dict, Iterable, List, NamedTuple
 HERE = Path(__file__).parent
 KINDS = ("Takes", "Hooks", "Insert", "Entries", "Ignore", "Each", "Subject")
 APPLIES = "// Applies to:"
+
+MARK = ".. make patches leaves out:"
+LEFT_OUT = re.compile(rf"^{re.escape(MARK)} begin\n.*?^{re.escape(MARK)} end\n+", re.M | re.S)
+
+# What a page may refer to: another page, or a command or folder of this repository, of which
+# a kernel has some that are called the same.
+PAGE = re.compile(r":doc:`(?:[^`<]*<)?([\w-]+)>?`|Documentation/gpu/([\w-]+)\.rst")
+OURS = re.compile(r"(?:``|^\t)((?:make [a-z]|scripts/|tools/|out/)[^`\n]*)", re.M)
 
 
 class SeriesError(Exception):
@@ -224,6 +237,34 @@ def check_maintained(patches: List[Description], files: List[str], author: str) 
                               "a line 'F:' for it")
 
 
+def page(name: str, text: str) -> str:
+    """A page of the documentation without what is about this repository."""
+    text = LEFT_OUT.sub("", text).rstrip("\n") + "\n"
+    if MARK in text:
+        raise SeriesError(f"{name}: a line '{MARK} begin' and one with 'end' belong together")
+    return text
+
+
+def read_pages(overlay: Path, files: Iterable[str]) -> Dict[str, str]:
+    """The pages among the files, as the series has them."""
+    return {file: page(file, (overlay / file).read_text(encoding="utf-8"))
+            for file in files if file.startswith("Documentation/")}
+
+
+def check_pages(pages: Dict[str, str], patches: List[Description]) -> None:
+    """The pages are whole: each is in a list, and refers to what is in the series."""
+    names = {Path(file).stem for file in pages}
+    listed = {line.partition(": ")[2].partition(" after ")[0]
+              for patch in patches for line in patch.all("Insert")}
+    for file, text in pages.items():
+        if Path(file).stem not in listed:
+            raise SeriesError(f"{file} is in no list: give its patch an 'Insert: '")
+        foreign = [name for both in PAGE.findall(text) for name in both if name not in names | {""}]
+        for name in foreign + OURS.findall(text):
+            raise SeriesError(f"{file} refers to {name}, which is not in the series: let a patch "
+                              f"take that, or leave out the sentence, by '{MARK} begin'")
+
+
 def cut(overlay: Path, files: List[str], hooks: List[str], author: str, folder: Path) -> None:
     """Cut the overlay into patches."""
     left_out = left_out_globs((HERE / "left-out").read_text(encoding="utf-8"))
@@ -234,6 +275,8 @@ def cut(overlay: Path, files: List[str], hooks: List[str], author: str, folder: 
     check_maintained(patches, [part.text for part, name in owners.items() if name in ours
                                and part.kind == "Takes" and not part.text.endswith(".cocci")],
                      author)
+    check_pages(read_pages(overlay, [part.text for part, name in owners.items()
+                                     if name and part.kind == "Takes"]), patches)
     patches = [patch for patch in patches if patch.name in owners.values()
                or patch.all("Insert") or patch.all("Entries")]
     applied = set()
@@ -305,6 +348,8 @@ def main(arguments: List[str]) -> int:
             cut(Path(overlay), read_lines(files), read_lines(hooks), author, Path(folder))
         elif arguments[:1] == ["insert"] and len(arguments) == 3:
             insert(Path(arguments[1]), Path(arguments[2]))
+        elif arguments[:1] == ["page"] and len(arguments) == 2:
+            print(page(arguments[1], Path(arguments[1]).read_text(encoding="utf-8")), end="")
         else:
             print(__doc__.strip(), file=sys.stderr)
             return 2

@@ -134,6 +134,49 @@ class TestInsertions(unittest.TestCase):
             series.check_maintained([patch], ["drivers/x.c"], "A <a@b>")
 
 
+class TestPages(unittest.TestCase):
+    """The documentation refers to nothing that a kernel with the series does not have."""
+
+    FILE = "Documentation/gpu/one.rst"
+    BEGIN, END = f"{series.MARK} begin\n\n", f"{series.MARK} end\n\n"
+
+    def refused(self, text, words, listed="one"):
+        patch = series.parse("70-d", "Subject: d: x\n"
+                             f"Insert: Documentation/gpu/index.rst: {listed} after b\n\nWhy.\n")
+        with self.assertRaisesRegex(series.SeriesError, words):
+            series.check_pages({self.FILE: text}, [patch])
+
+    def test_left_out(self):
+        text = f"A.\n\n{self.BEGIN}B.\n\n{self.END}C.\n\n{self.BEGIN}D.\n\n{self.END}"
+        self.assertEqual(series.page("one", text), "A.\n\nC.\n")
+
+    def test_mark_without_another(self):
+        for text in (self.BEGIN, self.END, self.END + self.BEGIN):
+            with self.assertRaisesRegex(series.SeriesError, "belong together"):
+                series.page("one", "A.\n\n" + text)
+
+    def test_refers_to_a_page_that_is_left_out(self):
+        self.refused("See :doc:`two`.\n", "one.rst refers to two,")
+        self.refused("See :doc:`the other <two>`.\n", "refers to two,")
+        self.refused("See Documentation/gpu/two.rst.\n", "refers to two,")
+
+    def test_speaks_of_what_is_here(self):
+        for words in ("make run", "scripts/run", "tools/testing/copy", "out/run"):
+            self.refused(f"Use ``{words}``.\n", f"refers to {words},")
+        self.refused("Use::\n\n\tmake run\n", "refers to make run,")
+
+    def test_in_no_list(self):
+        self.refused("A.\n", "one.rst is in no list", listed="two")
+
+    def test_those_of_this_repository(self):
+        patches, top = series.read_descriptions(series.HERE), series.HERE.parents[1]
+        files = [f"Documentation/gpu/{path.name}" for path in top.glob("Documentation/gpu/*.rst")]
+        pages = series.read_pages(top, [file for file in files if any(
+            series.takes(patch, series.Part("Takes", file)) for patch in patches)])
+        self.assertIn("Documentation/gpu/ttm-move.rst", pages)
+        series.check_pages(pages, patches)
+
+
 class TestCover(unittest.TestCase):
     """The numbers of the cover letter."""
 
