@@ -206,6 +206,41 @@ static void test_no_room(void)
 	buffer_verify(&b, "moved as soon as there is room");
 }
 
+#define RIVALS		3
+#define RIVAL_BYTES	(64 * KIB)
+
+static void in_and_out(void *rounds)
+{
+	struct buffer b = buffer_create_filled(client(), RIVAL_BYTES, VTTM_PLACE_MASK);
+	int ret;
+
+	for (int i = 0; i < *(const int *)rounds; i++) {
+		ret = buffer_try_move(&b, (struct drm_vttm_move){ .placement = VTTM_PLACE_VRAM });
+		check(!ret || ret == -ENOMEM, "a move amid rivals: %s", error_name(ret));
+		buffer_move(&b, VTTM_PLACE_SYSTEM, 0);
+	}
+	buffer_verify(&b, "amid rivals");
+}
+
+/*
+ * Room for one only. Who looks for some meets what another's move has just left behind, of
+ * which the driver knows nothing; it says so in the kernel's log if it is asked.
+ */
+static void test_rivals(void)
+{
+	int rounds = 12000;
+	struct held h;
+	pid_t pids[RIVALS];
+
+	held_create(&h, vram_bytes(client()) - RIVAL_BYTES);
+	held_move(&h, VTTM_PLACE_VRAM);
+	for (int i = 0; i < RIVALS; i++)
+		pids[i] = spawn(in_and_out, &rounds);
+	for (int i = 0; i < RIVALS; i++)
+		join(pids[i], "moves amid rivals");
+	held_release(&h, VTTM_PLACE_VRAM);
+}
+
 /* Whoever waits for a held move can be killed */
 
 static void read_mapping(void *argument)
@@ -294,6 +329,7 @@ const struct test held_tests[] = {
 	{ "held-sync", test_sync },
 	{ "held-sync-evicted", test_sync_evicted },
 	{ "held-no-room", test_no_room },
+	{ "held-rivals", test_rivals },
 	{ "held-waiters", test_waiters },
 	{ "held-waiters-killed", test_waiters_killed },
 	{ "held-owner-gone", test_owner_gone },

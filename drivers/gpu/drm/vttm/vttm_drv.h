@@ -143,8 +143,15 @@ static inline struct vttm_device *vttm_from_bdev(struct ttm_device *bdev)
 	return container_of(bdev, struct vttm_device, bdev);
 }
 
+/* What a move has left behind, until it is over: TTM's, and no object of ours. */
+static inline bool vttm_is_ghost(const struct ttm_buffer_object *bo)
+{
+	return !bo->base.dev;
+}
+
 static inline struct vttm_object *vttm_from_bo(struct ttm_buffer_object *bo)
 {
+	WARN_ON_ONCE(vttm_is_ghost(bo));
 	return container_of(bo, struct vttm_object, bo);
 }
 

@@ -267,6 +267,9 @@ static void vttm_evict_flags(struct ttm_buffer_object *bo,
 {
 	static const struct ttm_place system = { .mem_type = TTM_PL_SYSTEM };
 
+	/* TTM waits for the move, and frees it. */
+	if (vttm_is_ghost(bo))
+		return;
 	*placement = ttm_move_placement(&system);
 }
 
