@@ -323,8 +323,10 @@ static int vttm_move_check_object(const struct vttm_device *vdev,
 static void vttm_object_keep_untold(struct vttm_object *obj,
 				    struct dma_fence *fence)
 {
-	if (!cmpxchg(&obj->untold, NULL, fence))
-		dma_fence_get(fence);
+	/* Before anybody else may find it, and drop the reference. */
+	dma_fence_get(fence);
+	if (cmpxchg(&obj->untold, NULL, fence))
+		dma_fence_put(fence);
 }
 
 /*
