@@ -85,5 +85,10 @@ int vttm_loss_begin(struct ttm_move_job *job)
  */
 void vttm_loss_retired(struct ttm_move_job *job)
 {
-	vttm_loss_put(job->priv);
+	struct vttm_loss *loss = job->priv;
+
+	/* For what nobody asked: a part of the memory could not be reached. */
+	if (job->error)
+		WRITE_ONCE(loss->lost, true);
+	vttm_loss_put(loss);
 }
