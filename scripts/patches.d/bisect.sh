@@ -20,10 +20,23 @@ known()
 	done <"$1"
 }
 
+# compiled FILE: the source that is compiled where FILE is, itself or what includes it
+compiled()
+{
+	local owner folder=${1%/*}
+
+	owner=$(git -C "$WORK/tree" grep -l "^#include \"\(.*/\)\?${folder##*/}/${1##*/}\"" -- '*.c' || true)
+	printf '%s\n' "${owner:-$1}"
+}
+
 # objects: those of all sources that the last step has added or changed
 objects()
 {
-	git -C "$WORK/tree" diff --name-only HEAD~1 HEAD | sed -n 's/\.[cS]$/.o/p'
+	local file
+
+	git -C "$WORK/tree" diff --name-only HEAD~1 HEAD | grep '\.[cS]$' | while read -r file; do
+		compiled "$file"
+	done | sed 's/\.[cS]$/.o/' | LC_ALL=C sort -u
 }
 
 # bisect_config: what the static level compiles, and the drivers that take up the worker
