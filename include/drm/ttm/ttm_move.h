@@ -234,7 +234,9 @@ struct ttm_move_ops {
 	 * @prepare: called before a job is armed, may sleep and allocate: take
 	 * what the copy needs (runtime PM, references). The job knows its object,
 	 * but not yet its memory. An error means that the job cannot be had:
-	 * nothing may be held then, and the move is done synchronously.
+	 * nothing may be held then, and the move is done synchronously. Copies
+	 * in the caller call neither this nor @begin: what they need the driver's
+	 * move() must hold, as for ttm_bo_move_memcpy().
 	 */
 	int (*prepare)(struct ttm_move_job *job);
 
@@ -479,7 +481,7 @@ struct ttm_move_job {
 	bool failed;
 	bool foreign;
 	bool leaves_tt;
-	bool claimed;
+	atomic_t claimed;
 	bool dies_with_bo;
 	bool urgent;
 	bool prepared;

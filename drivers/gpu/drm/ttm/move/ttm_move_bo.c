@@ -246,7 +246,11 @@ static bool ttm_move_bo_is_quick(struct ttm_move_device *mdev,
 		return false;
 	if (plan->op == TTM_MOVE_COPY && ttm_move_mem_is_device(&plan->src))
 		return false;
-	return ttm_move_bo_is_idle(bo, ttm_move_bo_dependency(mdev, bo));
+	if (!ttm_move_bo_is_idle(bo, ttm_move_bo_dependency(mdev, bo)))
+		return false;
+	/* What the fences tell of is read after them. */
+	smp_rmb();
+	return true;
 }
 
 /* With nobody left to wait for. */

@@ -17,12 +17,14 @@
 
 /*
  * All memory of the worker comes from here, so that tests can refuse it. It is charged to
- * whoever asks for a move: user space decides how many are in flight.
+ * whoever asks for a move: user space decides how many are in flight. Nobody is killed for
+ * it, since a move can do without.
  */
 void *ttm_move_zalloc(size_t bytes)
 {
 	KUNIT_STATIC_STUB_REDIRECT(ttm_move_zalloc, bytes);
-	return kvzalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	return kvzalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NOWARN |
+			       __GFP_RETRY_MAYFAIL);
 }
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_zalloc);
 
@@ -335,7 +337,7 @@ static struct dma_fence *ttm_move_device_next_pending(struct ttm_move_device *md
 /* Of all who wait for a move, one may count its memory as his. */
 static u64 ttm_move_job_claim(struct ttm_move_job *job)
 {
-	return xchg(&job->claimed, true) ? 0 : job->bytes;
+	return atomic_xchg(&job->claimed, 1) ? 0 : job->bytes;
 }
 
 /**

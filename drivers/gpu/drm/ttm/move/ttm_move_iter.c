@@ -414,14 +414,14 @@ bool ttm_move_mem_is_device(const struct ttm_move_mem *mem)
 /*
  * Whether @bytes from the beginning can be reached: found out before a job is
  * armed, so that it cannot fail half-way. System pages are there: TTM populates
- * all or none.
+ * all or none. Nothing can of a description that nobody has filled.
  */
 bool ttm_move_mem_holds(const struct ttm_move_mem *mem, u64 bytes)
 {
 	const void *piece = NULL;
 	struct ttm_move_run run;
 
-	if (bytes > mem->bytes)
+	if (!mem->ops || bytes > mem->bytes)
 		return false;
 	if (!mem->ops->next)
 		return true;

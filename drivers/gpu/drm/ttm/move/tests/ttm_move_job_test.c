@@ -66,6 +66,22 @@ static void ttm_move_job_rejects_short_memory(struct kunit *test)
 	ttm_move_job_drop(job);
 }
 
+/* What a job has taken, or nobody has filled, describes no memory. */
+static void ttm_move_job_rejects_no_memory(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_move_job *job = mvt_job_create(fx), *other = mvt_job_create(fx);
+	struct ttm_move_mem mem;
+
+	mvt_linear(fx, &mem, MVT_DST);
+	KUNIT_EXPECT_EQ(test, ttm_move_job_set_clear(job, &mem, MVT_BYTES), 0);
+	KUNIT_EXPECT_EQ(test, ttm_move_job_set_clear(other, &mem, MVT_BYTES), -EINVAL);
+	memset(&mem, 0, sizeof(mem));
+	KUNIT_EXPECT_EQ(test, ttm_move_job_set_clear(other, &mem, MVT_BYTES), -EINVAL);
+	ttm_move_job_drop(other);
+	ttm_move_job_drop(job);
+}
+
 /* Found out before the job is armed, whichever end it is. */
 static void ttm_move_job_rejects_memory_outside_aperture(struct kunit *test)
 {
@@ -630,6 +646,7 @@ static struct kunit_case ttm_move_job_cases[] = {
 	KUNIT_CASE(ttm_move_job_clears),
 	KUNIT_CASE(ttm_move_job_does_nothing),
 	KUNIT_CASE(ttm_move_job_rejects_short_memory),
+	KUNIT_CASE(ttm_move_job_rejects_no_memory),
 	KUNIT_CASE(ttm_move_job_rejects_memory_outside_aperture),
 	KUNIT_CASE(ttm_move_job_takes_over_its_memory),
 	KUNIT_CASE(ttm_move_job_refused_without_memory),
