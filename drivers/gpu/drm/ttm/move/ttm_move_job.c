@@ -320,7 +320,11 @@ static struct dma_fence *ttm_move_job_get_dep(struct ttm_move_job *job,
 	return fence;
 }
 
-/* Tells the owners of what the job waits for; returns one that is of the worker. */
+/*
+ * Tells the owners of what the job waits for; returns one that is of the worker. A chain
+ * or an array is here where there are very many: it would call us for each of its fences,
+ * and those for theirs, until the stack ends. A deadline is a hint.
+ */
 static struct dma_fence *ttm_move_job_hurry_deps(struct ttm_move_job *job,
 						 ktime_t deadline)
 {
@@ -328,10 +332,10 @@ static struct dma_fence *ttm_move_job_hurry_deps(struct ttm_move_job *job,
 	unsigned int i;
 
 	for (i = 0; (fence = ttm_move_job_get_dep(job, i)); i++) {
-		if (!ttm_move_job_from_fence(fence))
-			dma_fence_set_deadline(fence, deadline);
-		else
+		if (ttm_move_job_from_fence(fence))
 			swap(ours, fence);
+		else if (!dma_fence_is_container(fence))
+			dma_fence_set_deadline(fence, deadline);
 		dma_fence_put(fence);
 	}
 	return ours;

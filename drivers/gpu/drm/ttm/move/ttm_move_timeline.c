@@ -109,23 +109,39 @@ void ttm_move_timeline_add(struct ttm_move_timeline *timeline,
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_timeline_add);
 
 /*
+ * Before an urgent job all are urgent: there may be many of them, and many may be made
+ * urgent one by one.
+ */
+static void ttm_move_timeline_hurry_locked(struct ttm_move_timeline *timeline,
+					   struct ttm_move_job *job)
+{
+	struct ttm_move_job *each = job;
+
+	lockdep_assert_held(&timeline->lock);
+
+	list_for_each_entry_continue_reverse(each, &timeline->jobs, link)
+		if (each->urgent)
+			break;
+	list_for_each_entry_continue(each, &timeline->jobs, link) {
+		ttm_move_work_hurry(each);
+		if (each == job)
+			break;
+	}
+}
+
+/*
  * Lets what has to signal before @job, and @job, go before other copies. All of them are
  * still to be signalled, and so have not been released, while the lock is held.
  */
 void ttm_move_timeline_hurry(struct ttm_move_timeline *timeline,
 			     struct ttm_move_job *job)
 {
-	struct ttm_move_job *each;
 	unsigned long flags;
 
 	spin_lock_irqsave(&timeline->lock, flags);
-	if (!test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &job->fence.flags)) {
-		list_for_each_entry(each, &timeline->jobs, link) {
-			ttm_move_work_hurry(each);
-			if (each == job)
-				break;
-		}
-	}
+	if (!test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &job->fence.flags) &&
+	    !job->urgent)
+		ttm_move_timeline_hurry_locked(timeline, job);
 	spin_unlock_irqrestore(&timeline->lock, flags);
 }
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_timeline_hurry);

@@ -83,7 +83,7 @@ static int ttm_move_job_max_cpus(const struct ttm_move_job *job)
 	unsigned int cpus = READ_ONCE(ttm_move_limits.cpus);
 
 	if (cpus)
-		return cpus;
+		return min_t(unsigned int, cpus, INT_MAX);
 	cpus = num_online_cpus();
 	if (job->bytes < READ_ONCE(ttm_move_limits.last_cpu_bytes))
 		cpus--;
@@ -126,16 +126,23 @@ static unsigned int ttm_move_job_num_workers(const struct ttm_move_job *job)
 	return min_t(unsigned int, num, max(ttm_move_job_max_cpus(job), 1));
 }
 
+/* Whole pages, and not more than a number of 32 bits can say, which others divide by. */
+static u64 ttm_move_chunk_bytes(void)
+{
+	unsigned long bytes = READ_ONCE(ttm_move_limits.chunk_bytes);
+
+	return PAGE_ALIGN(clamp(bytes, PAGE_SIZE, (unsigned long)SZ_1G));
+}
+
 /*
  * Cuts a job into chunks, and makes what helpers will need: a job that there is no
  * memory for has none.
  */
 void ttm_move_work_share(struct ttm_move_job *job)
 {
-	unsigned long chunk = READ_ONCE(ttm_move_limits.chunk_bytes);
 	unsigned int workers;
 
-	job->chunk_bytes = max(PAGE_ALIGN(chunk), PAGE_SIZE);
+	job->chunk_bytes = ttm_move_chunk_bytes();
 	job->num_chunks = max(DIV_ROUND_UP_ULL(job->bytes, job->chunk_bytes), 1);
 	atomic_set(&job->chunks_left, job->num_chunks);
 	job->max_workers = ttm_move_job_limit(job);
@@ -336,11 +343,13 @@ enum ttm_move_turn {
 	TTM_MOVE_TURN_AGAIN,	/* others go first */
 };
 
-/* There are copies that have no CPU yet. */
+/*
+ * There are copies that have no CPU yet. One with a deadline goes behind others that have
+ * one.
+ */
 static bool ttm_move_work_gives_way(const struct ttm_move_job *job)
 {
-	return !READ_ONCE(job->urgent) && atomic_read(&job->mdev->waiting) &&
-	       ttm_move_chunk_is_left(job);
+	return atomic_read(&job->mdev->waiting) && ttm_move_chunk_is_left(job);
 }
 
 static enum ttm_move_turn ttm_move_work_turn(struct ttm_move_job *job)
@@ -403,8 +412,6 @@ void ttm_move_work_queue(struct ttm_move_job *job)
  */
 void ttm_move_work_hurry(struct ttm_move_job *job)
 {
-	if (READ_ONCE(job->urgent))
-		return;
 	WRITE_ONCE(job->urgent, true);
 	if (cancel_work(&job->worker.work))
 		queue_work(ttm_move_work_wq(job), &job->worker.work);

@@ -267,6 +267,7 @@ void mvt_vram_dirty(struct mvt *fx);
  * @hrtimer: signals @base from the interrupt of a timer
  * @in_irq: @base was signalled in an interrupt
  * @deadline: that somebody has set, or 0
+ * @deadlines: how often somebody has set one
  */
 struct mvt_fence {
 	struct dma_fence base;
@@ -285,6 +286,7 @@ struct mvt_fence {
 	struct hrtimer hrtimer;
 	bool in_irq;
 	ktime_t deadline;
+	unsigned int deadlines;
 };
 
 /* ttm_move_kunit_fence.c */

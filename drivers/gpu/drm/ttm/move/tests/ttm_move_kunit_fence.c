@@ -108,7 +108,10 @@ static bool mvt_fence_enable_signaling(struct dma_fence *base)
 
 static void mvt_fence_set_deadline(struct dma_fence *base, ktime_t deadline)
 {
-	container_of(base, struct mvt_fence, base)->deadline = deadline;
+	struct mvt_fence *fence = container_of(base, struct mvt_fence, base);
+
+	fence->deadline = deadline;
+	fence->deadlines++;
 }
 
 static const struct dma_fence_ops mvt_fence_ops = {

@@ -5,6 +5,7 @@
  * maps it, and holds him there.
  */
 #include <linux/debug_locks.h>
+#include <linux/dma-fence-array.h>
 #include <linux/iopoll.h>
 #include <linux/workqueue.h>
 
@@ -227,6 +228,29 @@ static void ttm_move_work_takes_each_chunk_once(struct kunit *test)
 			MVT_CHUNKS * MVT_CHUNK_BYTES);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fx->mdev.copying), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fx->mdev.waiting), 0);
+}
+
+/* Whoever sets the limit may be wrong by anything. */
+static void ttm_move_work_takes_any_size_of_chunks(struct kunit *test)
+{
+	static const u64 sizes[] = {
+		0, 1, SZ_1G, SZ_2G, U32_MAX, SZ_4G, SZ_4G + PAGE_SIZE, ULONG_MAX,
+	};
+	struct mvt *fx = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct ttm_move_job *job;
+
+		ttm_move_limits.chunk_bytes = sizes[i];
+		mvt_vram_dirty(fx);
+		mvt_pattern_fill(mvt_page(fx, MVT_SRC), MVT_PATTERN, 0, MVT_CHUNK_BYTES);
+		job = mvt_crowd_job(fx, mvt_crowd_create(fx, MVT_SRC), MVT_CHUNK_BYTES);
+		KUNIT_EXPECT_EQ(test, job->num_chunks,
+				(unsigned long)sizes[i] <= PAGE_SIZE ? MVT_CHUNKS : 1);
+		mvt_expect_done(fx, ttm_move_job_arm(job), 1);
+		mvt_expect_contents(fx, MVT_CHUNK_BYTES);
+	}
 }
 
 /* The last chunk is shorter than the others, and all end where they should. */
@@ -688,8 +712,6 @@ static void ttm_move_deadline_keeps_the_order(struct kunit *test)
 	dma_fence_set_deadline(urgent, ktime_get());
 	mvt_wait(fx, urgent);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(before));
-	/* It may just have signalled. */
-	ttm_move_timeline_hurry(timeline, ttm_move_job_from_fence(urgent));
 	mvt_expect_pending(fx, after);
 	mvt_expect_pending(fx, held);
 
@@ -725,30 +747,156 @@ static void ttm_move_deadline_waits_for_dependencies(struct kunit *test)
 	mvt_expect_done(fx, urgent, 1);
 }
 
-/* What is under way does not give way any more. */
+/* What has a deadline gives way to nobody who has none. */
 static void ttm_move_deadline_goes_on(struct kunit *test)
 {
 	struct mvt *fx = test->priv;
 	struct mvt_crowd *crowd = mvt_crowd_create(fx, MVT_SRC);
+	struct dma_fence *held = mvt_hold_copies(fx, crowd);
 	struct mvt_crowd *other = mvt_crowd_create(fx, MVT_SRC);
-	struct mvt_log log = {};
-	struct dma_fence *held, *queued;
+	struct dma_fence *queued = mvt_arm_clear(fx, NULL, NULL);
+	struct dma_fence *urgent;
 
-	crowd->log = &log;
-	crowd->name = 'a';
-	other->log = &log;
-	other->name = 'b';
-	held = mvt_hold_copies(fx, crowd);
-	queued = ttm_move_job_arm(mvt_crowd_job(fx, other, PAGE_SIZE));
-	dma_fence_set_deadline(held, ktime_get());
+	urgent = ttm_move_job_arm(mvt_crowd_job(fx, other, MVT_CHUNK_BYTES));
+	dma_fence_set_deadline(urgent, ktime_get());
+	mvt_wait(fx, urgent);
+	KUNIT_EXPECT_EQ(test, mvt_crowd_mapped(other), MVT_CHUNKS);
+	mvt_expect_pending(fx, queued);
+	mvt_expect_pending(fx, held);
+
 	mvt_crowd_open(crowd);
 	mvt_expect_done(fx, held, 1);
 	mvt_expect_done(fx, queued, 1);
-	KUNIT_EXPECT_STREQ(test, log.names, "aaaaaaaab");
+	mvt_expect_done(fx, urgent, 1);
+}
+
+static struct dma_fence *mvt_arm_urgent(struct mvt *fx, struct mvt_crowd *crowd, u64 bytes)
+{
+	struct dma_fence *fence = ttm_move_job_arm(mvt_crowd_job(fx, crowd, bytes));
+
+	dma_fence_set_deadline(fence, ktime_get());
+	return fence;
+}
+
+/* Among those that have one, a small move waits for no more than a chunk of a huge one. */
+static void ttm_move_deadline_takes_turns(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_crowd *crowd = mvt_crowd_create(fx, MVT_SRC);
+	struct dma_fence *held = mvt_hold_copies(fx, crowd);
+	struct mvt_pair pair = {};
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		pair.crowds[i] = mvt_crowd_create(fx, MVT_SRC);
+		pair.crowds[i]->log = &pair.log;
+		pair.crowds[i]->name = 'a' + i;
+	}
+	mvt_crowd_close(pair.crowds[0], 0, 0);
+	pair.fences[0] = mvt_arm_urgent(fx, pair.crowds[0], MVT_CHUNK_BYTES);
+	mvt_crowd_wait(fx, pair.crowds[0], 1);
+	pair.fences[1] = mvt_arm_urgent(fx, pair.crowds[1], PAGE_SIZE);
+	mvt_crowd_open(pair.crowds[0]);
+	for (i = 0; i < 2; i++) {
+		mvt_wait(fx, pair.fences[i]);
+		dma_fence_put(pair.fences[i]);
+	}
+	KUNIT_EXPECT_STREQ(test, pair.log.names, "abaaaaaaa");
+
+	mvt_crowd_open(crowd);
+	mvt_expect_done(fx, held, 1);
+}
+
+/* Nobody is left for whom others would have to hurry. */
+static void ttm_move_deadline_comes_too_late(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_move_timeline *timeline = fx->mdev.evictions[TTM_PL_VRAM];
+	struct mvt_fence *dep = mvt_fence_create(fx);
+	struct dma_fence *over = mvt_arm_clear(fx, timeline, NULL);
+	struct dma_fence *after = mvt_arm_clear(fx, timeline, &dep->base);
+
+	mvt_wait(fx, over);
+	ttm_move_timeline_hurry(timeline, ttm_move_job_from_fence(over));
+	KUNIT_EXPECT_FALSE(test, ttm_move_job_from_fence(after)->urgent);
+	mvt_fence_signal(dep);
+	mvt_expect_done(fx, over, 1);
+	mvt_expect_done(fx, after, 1);
+}
+
+/* Each job is made urgent once, and none that comes after the one that is waited for. */
+static void ttm_move_deadline_begins_where_the_last_one_ended(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct ttm_move_timeline *timeline = fx->mdev.evictions[TTM_PL_VRAM];
+	struct mvt_fence *dep = mvt_fence_create(fx);
+	static const unsigned int waited_for[] = { 1, 0, 3 };
+	static const unsigned int urgent[] = { 2, 2, 4 };
+	struct dma_fence *fences[5];
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(fences); i++)
+		fences[i] = mvt_arm_clear(fx, timeline, &dep->base);
+	for (i = 0; i < ARRAY_SIZE(waited_for); i++) {
+		dma_fence_set_deadline(fences[waited_for[i]], ktime_get());
+		for (j = 0; j < ARRAY_SIZE(fences); j++)
+			KUNIT_EXPECT_EQ(test, j < urgent[i],
+					ttm_move_job_from_fence(fences[j])->urgent);
+	}
+	mvt_fence_signal(dep);
+	for (i = 0; i < ARRAY_SIZE(fences); i++)
+		mvt_expect_done(fx, fences[i], 1);
+}
+
+#define MVT_LATE_JOBS	80
+
+/* All jobs that there are, as one fence of user space's making; NULL if there are none. */
+static struct dma_fence *mvt_all_of(struct mvt *fx, struct dma_fence **fences,
+				    unsigned int num)
+{
+	struct dma_fence **copies;
+	struct dma_fence_array *array;
+	unsigned int i;
+
+	if (!num)
+		return NULL;
+	copies = kcalloc(num, sizeof(*copies), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(fx->test, copies);
+	for (i = 0; i < num; i++)
+		copies[i] = dma_fence_get(fences[i]);
+	array = dma_fence_array_create(num, copies, dma_fence_context_alloc(1), 1,
+				       false);
+	KUNIT_ASSERT_NOT_NULL(fx->test, array);
+	return &array->base;
+}
+
+/*
+ * Jobs each of which waits for all before it: to follow each of the ways from the last to
+ * the first would take for ever, and by recursion all of the stack.
+ */
+static void ttm_move_deadline_follows_no_container(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *dep = mvt_fence_create(fx);
+	struct dma_fence *fences[MVT_LATE_JOBS], *before;
+	unsigned int i;
+
+	for (i = 0; i < MVT_LATE_JOBS; i++) {
+		before = mvt_all_of(fx, fences, i);
+		fences[i] = mvt_arm_clear(fx, NULL, before ?: &dep->base);
+		dma_fence_put(before);
+	}
+	dma_fence_set_deadline(fences[MVT_LATE_JOBS - 1], ktime_get());
+	KUNIT_EXPECT_EQ(test, dep->deadlines, 1);
+	mvt_fence_signal(dep);
+	mvt_wait(fx, fences[MVT_LATE_JOBS - 1]);
+	for (i = 0; i < MVT_LATE_JOBS; i++)
+		mvt_expect_done(fx, fences[i], 1);
 }
 
 static struct kunit_case ttm_move_work_cases[] = {
 	KUNIT_CASE(ttm_move_work_takes_each_chunk_once),
+	KUNIT_CASE(ttm_move_work_takes_any_size_of_chunks),
 	KUNIT_CASE(ttm_move_work_ends_with_a_part_of_a_chunk),
 	KUNIT_CASE_PARAM(ttm_move_work_calls_so_many_workers,
 			 mvt_team_gen_params),
@@ -767,6 +915,10 @@ static struct kunit_case ttm_move_work_cases[] = {
 	KUNIT_CASE(ttm_move_deadline_keeps_the_order),
 	KUNIT_CASE(ttm_move_deadline_waits_for_dependencies),
 	KUNIT_CASE(ttm_move_deadline_goes_on),
+	KUNIT_CASE(ttm_move_deadline_takes_turns),
+	KUNIT_CASE(ttm_move_deadline_comes_too_late),
+	KUNIT_CASE(ttm_move_deadline_begins_where_the_last_one_ended),
+	KUNIT_CASE(ttm_move_deadline_follows_no_container),
 	{ }
 };
 
