@@ -46,6 +46,9 @@
 #define ttm_move_removed_t		void
 #define TTM_MOVE_REMOVED
 
+/* A fence's owner can be told by when it is wanted. */
+#define TTM_MOVE_FENCE_DEADLINE(hook)	.set_deadline = (hook),
+
 /* Those of DRM are what a driver has that names none. */
 #define TTM_MOVE_PRIME_OPS
 
@@ -78,6 +81,13 @@ static inline void ttm_move_drain_ghosts(struct ttm_device *bdev)
 
 #define ttm_move_resource_bytes(res)	((u64)(res)->num_pages << PAGE_SHIFT)
 #define ttm_move_assign_str(dst, src)	__assign_str(dst, src)
+
+/* Nobody says by when a fence is wanted. */
+#define TTM_MOVE_FENCE_DEADLINE(hook...)
+
+static inline void dma_fence_set_deadline(struct dma_fence *fence, ktime_t deadline)
+{
+}
 
 #define ttm_move_removed_t		int
 #define TTM_MOVE_REMOVED		0

@@ -14,12 +14,12 @@
 #include <linux/instrumented.h>
 #include <linux/io.h>
 #include <linux/kconfig.h>
+#include <linux/kernel.h>
 #include <linux/kmsan-checks.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/printk.h>
 #include <linux/sizes.h>
-#include <linux/sprintf.h>
 #include <linux/string.h>
 
 #include <kunit/visibility.h>

@@ -345,7 +345,8 @@ static struct dma_fence *ttm_move_job_hurry_deps(struct ttm_move_job *job,
  * From the job to what it waits for, as long as that is a job as well, such as the move
  * before of the same object; not by recursion, since there may be many.
  */
-static void ttm_move_fence_set_deadline(struct dma_fence *fence, ktime_t deadline)
+static void __maybe_unused
+ttm_move_fence_set_deadline(struct dma_fence *fence, ktime_t deadline)
 {
 	struct dma_fence *next;
 
@@ -375,7 +376,7 @@ static const struct dma_fence_ops ttm_move_fence_ops = {
 	.get_driver_name = ttm_move_fence_driver_name,
 	.get_timeline_name = ttm_move_fence_timeline_name,
 	.release = ttm_move_fence_release,
-	.set_deadline = ttm_move_fence_set_deadline,
+	TTM_MOVE_FENCE_DEADLINE(ttm_move_fence_set_deadline)
 };
 
 /**
