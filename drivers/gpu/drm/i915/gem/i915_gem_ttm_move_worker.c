@@ -615,16 +615,40 @@ void i915_ttm_move_worker_submitted(struct i915_ttm_move *move,
 	}
 }
 
+/*
+ * What the blitter waits for. What became of it is no matter: not even of what signals
+ * meanwhile, for which this returns 1, and takes all of it to be noted anew.
+ */
+static int i915_ttm_move_deps_add(struct i915_deps *deps, struct ttm_buffer_object *bo,
+				  const struct ttm_operation_ctx *ctx)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	int ret;
+
+	dma_resv_for_each_fence(&cursor, bo->base.resv, dma_resv_usage_rw(true), fence) {
+		if (dma_fence_is_signaled(fence))
+			continue;
+		ret = i915_deps_add_dependency(deps, fence, ctx);
+		if (ret)
+			return dma_fence_is_signaled(fence) ? 1 : ret;
+	}
+	return 0;
+}
+
+/* Each time that it begins anew there is one fence less. */
 static int i915_ttm_move_deps_init(struct i915_deps *deps,
 				   const struct i915_ttm_move *move)
 {
 	int ret;
 
-	i915_deps_init(deps, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
-	ret = i915_deps_add_resv(deps, move->dst->base.resv, move->ctx);
-	if (ret || move->src == move->dst)
-		return ret;
-	return i915_deps_add_resv(deps, move->src->base.resv, move->ctx);
+	do {
+		i915_deps_init(deps, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+		ret = i915_ttm_move_deps_add(deps, move->dst, move->ctx);
+		if (!ret && move->src != move->dst)
+			ret = i915_ttm_move_deps_add(deps, move->src, move->ctx);
+	} while (ret > 0);
+	return ret;
 }
 
 /* All of the move, or an error; then nothing of it is under way. */

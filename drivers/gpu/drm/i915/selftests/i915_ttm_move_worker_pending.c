@@ -136,6 +136,96 @@ static int mw_live_dependency_fails(void *arg)
 	return mw_pending_all(arg, -EIO);
 }
 
+/**
+ * struct mw_failed - users of an object who have failed
+ * @error: with what
+ * @fences: theirs; TTM may put one of its own in the place of the first
+ * @to: where the object moves
+ */
+struct mw_failed {
+	int error;
+	struct mw_fence *fences[2];
+	enum intel_region_id to;
+};
+
+/*
+ * All of it under one lock: with lockdep, whoever takes that anew drops fences that have
+ * signalled.
+ */
+static int mw_failed_locked(struct drm_i915_gem_object *obj, u64 arg)
+{
+	struct mw_failed *f = u64_to_ptr(struct mw_failed, arg);
+	unsigned int i;
+	int ret;
+
+	ret = dma_resv_reserve_fences(obj->base.resv, ARRAY_SIZE(f->fences) + 1);
+	if (ret)
+		return ret;
+
+	for (i = 0; i < ARRAY_SIZE(f->fences); i++)
+		dma_resv_add_fence(obj->base.resv, &f->fences[i]->base,
+				   DMA_RESV_USAGE_READ);
+	for (i = 0; !ret && i < ARRAY_SIZE(f->fences); i++)
+		ret = mw_fence_end(f->fences[i], f->error);
+	return ret ?: i915_gem_object_migrate(obj, NULL, f->to);
+}
+
+static int mw_failed_move(struct mw_failed *f, struct drm_i915_gem_object *obj, bool ban)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < ARRAY_SIZE(f->fences); i++) {
+		f->fences[i] = mw_stranger_create();
+		if (!f->fences[i])
+			ret = -ENOMEM;
+	}
+	i915_ttm_migrate_set_ban_memcpy(ban);
+	/* For the list of subtests -EINTR is a success. */
+	ret = ret ?: mw_expect("the call's result",
+			       mw_locked(obj, mw_failed_locked, (uintptr_t)f), 0);
+	i915_ttm_migrate_set_ban_memcpy(false);
+	for (i = 0; i < ARRAY_SIZE(f->fences); i++)
+		mw_fence_put(f->fences[i]);
+	return ret;
+}
+
+static int mw_failed_before(struct drm_i915_private *i915, int error, bool ban, bool in)
+{
+	struct drm_i915_gem_object *obj = mw_create(i915, MW_BYTES);
+	struct mw_failed f = { .error = error, .to = mw_place(in) };
+	u64 seed;
+	int ret;
+
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	ret = mw_prepare(obj, !in, &seed) ?: mw_failed_move(&f, obj, ban) ?:
+	      mw_expect_place(obj, in) ?: mw_check_obj(obj, seed) ?:
+	      mw_expect("the unknown state", obj->mm.unknown_state, false) ?:
+	      mw_expect("wedging", intel_gt_is_wedged(to_gt(i915)), false);
+	if (ret)
+		pr_err("error %d, CPU %s, %s: %d\n", error, ban ? "banned" : "allowed",
+		       in ? "in" : "out", ret);
+	i915_gem_object_put(obj);
+	return mw_end(i915, ret);
+}
+
+/*
+ * By reset, by its watchdog, innocently, and for want of patience: what somebody has left
+ * behind is no error of the move's.
+ */
+static int mw_live_failed_before(void *arg)
+{
+	static const int errors[] = { -EIO, -EINTR, -EAGAIN, -ETIMEDOUT };
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < ARRAY_SIZE(errors) * 4; i++)
+		ret = mw_failed_before(arg, errors[i / 4], i & 1, i & 2);
+	return ret;
+}
+
 /* Without memory for a job the call waits, and only then copies. */
 static int mw_task_move_out(struct mw_task *task)
 {
