@@ -24,6 +24,22 @@ i915_sw_fence_set_error_once(sw,
 +	i915_ttm_move_worker_fence_error(fence)
  )
 
+// The blitter copies all the same where a user of the bytes has failed.
+@@ identifier sw, rq; @@
+submit_notify(struct i915_sw_fence *sw, ...)
+{
+	struct i915_request *rq = ...;
+	<...
+	if (
+-	    unlikely(sw->error)
++	    unlikely(i915_ttm_move_worker_inherits(rq, sw->error))
+	   )
+		i915_request_set_error_once(...);
+	else
+		__rq_arm_watchdog(...);
+	...>
+}
+
 @@ expression ret; struct dma_fence *fence; @@
  ret =
 -	fence->error

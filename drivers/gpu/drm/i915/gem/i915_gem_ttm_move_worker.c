@@ -933,6 +933,25 @@ int i915_ttm_move_worker_fence_error(struct dma_fence *fence)
 }
 
 /**
+ * i915_ttm_move_worker_inherits() - whether a request fails as what it has waited for
+ * @rq: the request
+ * @error: the first error of what it has waited for, or 0
+ *
+ * A request of a move brings bytes from one place to another, whatever became of those
+ * who used them before; where the CPU may not touch them, they would be lost otherwise.
+ * That it may have run too early is told by its own error.
+ *
+ * Context: Any context.
+ * Return: whether @rq takes over @error, with which it is not run.
+ */
+bool i915_ttm_move_worker_inherits(const struct i915_request *rq, int error)
+{
+	if (rq->context == rq->engine->gt->migrate.context)
+		return error == -ETIMEDOUT;
+	return error;
+}
+
+/**
  * i915_gem_object_has_unknown_state() - whether nobody knows what an object's memory holds
  * @obj: the object
  *

@@ -39,6 +39,7 @@ int i915_ttm_move_worker_wait(struct ttm_buffer_object *bo, struct ttm_operation
 unsigned long i915_ttm_move_worker_fence_timeout(const struct drm_i915_private *i915,
 						 struct dma_fence *fence);
 int i915_ttm_move_worker_fence_error(struct dma_fence *fence);
+bool i915_ttm_move_worker_inherits(const struct i915_request *rq, int error);
 bool i915_ttm_move_worker_is_lost(struct drm_i915_gem_object *obj);
 int i915_ttm_move_worker_may_use(struct drm_i915_gem_object *obj);
 

@@ -426,6 +426,7 @@ int i915_ttm_move_worker_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(mw_live_matrix),
 		SUBTEST(mw_live_part_fails),
 		SUBTEST(mw_live_dependency_fails),
+		SUBTEST(mw_live_dependency_fails_banned),
 		SUBTEST(mw_live_failed_before),
 		SUBTEST(mw_live_pending),
 		SUBTEST(mw_live_no_memory),

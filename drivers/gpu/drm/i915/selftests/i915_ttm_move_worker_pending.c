@@ -136,6 +136,19 @@ static int mw_live_dependency_fails(void *arg)
 	return mw_pending_all(arg, -EIO);
 }
 
+/* Nor are they lost where nobody but the blitter could bring them. */
+static int mw_live_dependency_fails_banned(void *arg)
+{
+	enum mw_direction dir;
+	int ret = 0;
+
+	for (dir = 0; !ret && dir < MW_DIRECTIONS; dir++) {
+		i915_ttm_migrate_set_ban_memcpy(true);
+		ret = mw_pending_once(arg, MW_OK, dir, -EIO);
+	}
+	return ret;
+}
+
 /**
  * struct mw_failed - users of an object who have failed
  * @error: with what
