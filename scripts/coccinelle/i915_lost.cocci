@@ -43,6 +43,19 @@ i915_ttm_io_mem_reserve(...)
 	...>
 }
 
+// A debugger does not come by there.
+@@ identifier bo, object; expression len; @@
+i915_ttm_access_memory(struct ttm_buffer_object *bo, ...)
+{
+	struct drm_i915_gem_object *object = i915_ttm_to_gem(bo);
+	... when any
+	unsigned long bytes_left = len;
++
++	if (i915_ttm_move_worker_is_lost(object))
++		return -EIO;
+	...
+}
+
 @@ identifier vw, work; @@
 __vma_bind(struct dma_fence_work *work)
 {

@@ -207,7 +207,8 @@ static int mw_check(const u64 *words, u64 bytes, u64 seed)
  * @fn: the call
  * @obj: for it: reference
  * @dmabuf: for it: reference, or NULL
- * @mm: for it: whose address space
+ * @mm: for it: an address space
+ * @owner: for it: whose that is
  * @addr: for it: where in @mm the object is mapped
  * @seed: for it: what the object should hold
  * @thread: the thread: reference
@@ -219,6 +220,7 @@ struct mw_task {
 	struct drm_i915_gem_object *obj;
 	struct dma_buf *dmabuf;
 	struct mm_struct *mm;
+	struct task_struct *owner;
 	unsigned long addr;
 	u64 seed;
 	struct task_struct *thread;

@@ -445,6 +445,7 @@ int i915_ttm_move_worker_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(mw_live_suspend_busy),
 		SUBTEST(mw_live_small_bar),
 		SUBTEST(mw_live_mmap),
+		SUBTEST(mw_live_debugger),
 		SUBTEST(mw_live_dmabuf_vmap),
 		SUBTEST(mw_live_dmabuf_attach),
 		SUBTEST(mw_live_lost),

@@ -44,6 +44,23 @@ static int mw_task_read(struct mw_task *task)
 	return ret;
 }
 
+/* As a debugger does. */
+static int mw_task_access(struct mw_task *task)
+{
+	unsigned int look;
+	int ret = 0;
+
+	for (look = 0; !ret && look < MW_LOOKS; look++) {
+		u64 i = mw_look_at(look), word;
+		int bytes = access_process_vm(task->owner, task->addr + i * sizeof(u64),
+					      &word, sizeof(word), 0);
+
+		ret = mw_expect("the debugger's bytes", bytes, sizeof(word)) ?:
+		      mw_look(word, i, task->seed);
+	}
+	return ret;
+}
+
 /* As another driver's display might. */
 static int mw_task_vmap(struct mw_task *task)
 {
@@ -156,6 +173,7 @@ static int mw_mmap_during(struct mw_task *task, struct mw_pending *p,
 		return addr;
 
 	task->mm = current->mm;
+	task->owner = current;
 	task->addr = addr;
 	ret = mw_look_during(task, p, engine, dir);
 	/* A fault that never ends holds on to its mapping. */
@@ -216,13 +234,21 @@ static int mw_user(struct drm_i915_private *i915, mw_during_fn during,
 	return ret;
 }
 
+static bool mw_has_no_mm(void)
+{
+	if (!current->mm)
+		pr_info("no address space to map the object in, skipping\n");
+	return !current->mm;
+}
+
 static int mw_live_mmap(void *arg)
 {
-	if (!current->mm) {
-		pr_info("no address space to map the object in\n");
-		return 0;
-	}
-	return mw_user(arg, mw_mmap_during, mw_task_read);
+	return mw_has_no_mm() ? 0 : mw_user(arg, mw_mmap_during, mw_task_read);
+}
+
+static int mw_live_debugger(void *arg)
+{
+	return mw_has_no_mm() ? 0 : mw_user(arg, mw_mmap_during, mw_task_access);
 }
 
 static int mw_live_dmabuf_vmap(void *arg)
@@ -290,6 +316,14 @@ static int mw_lost_read(const struct mw_lost *l)
 	return 0;
 }
 
+/* How many bytes a debugger gets. */
+static int mw_lost_access(const struct mw_lost *l)
+{
+	u64 word;
+
+	return access_process_vm(current, l->addr, &word, sizeof(word), 0);
+}
+
 static int mw_lost_map(const struct mw_lost *l)
 {
 	void *words = i915_gem_object_pin_map_unlocked(l->obj, I915_MAP_WC);
@@ -336,6 +370,7 @@ static int mw_lost_once(struct drm_i915_private *i915, enum mw_direction dir)
 	ret = mw_lost_init(&l, i915) ?: mw_lose(&l, dir) ?:
 	      mw_expect("the fault's result", mw_lost_read(&l), -EFAULT) ?:
 	      mw_expect("wedging", intel_gt_is_wedged(to_gt(i915)), true) ?:
+	      mw_expect("the debugger's bytes", mw_lost_access(&l), 0) ?:
 	      mw_expect("the mapping's result", mw_lost_map(&l), -EIO) ?:
 	      mw_expect("attach's result", mw_lost_attach(&l), -EIO);
 	if (ret)
@@ -348,10 +383,8 @@ static int mw_live_lost(void *arg)
 	enum mw_direction dir;
 	int ret = 0;
 
-	if (!current->mm) {
-		pr_info("no address space to map the object in\n");
+	if (mw_has_no_mm())
 		return 0;
-	}
 	for (dir = 0; !ret && dir < MW_DIRECTIONS; dir++)
 		ret = mw_lost_once(arg, dir);
 	return ret;
