@@ -5,16 +5,17 @@
 usage: selftests.py plan EXPECTATIONS FILTER LIST REPEAT SLOWNESS <PARAMETERS >PLAN
        selftests.py rest PLAN CONSOLE...
        selftests.py report EXPECTATIONS FOLDER
-       selftests.py rows FOLDER ROWS
+       selftests.py rows FOLDER ROWS [REMARK]
 
 plan    PARAMETERS is what `modinfo -p i915.ko` says; FILTER has patterns for
-        KIND/GROUP with commas between; LIST is mock, live or both; deadlines are
-        multiplied by SLOWNESS
+        KIND/GROUP, or names KIND/GROUP/TEST, with commas between; LIST is mock, live or
+        both; deadlines are multiplied by SLOWNESS
 rest    prints the lines of PLAN that no CONSOLE begins
 report  FOLDER has a folder for each variant, with its plan and NUMBER/console.log for
         each boot; writes FOLDER/report.txt and FOLDER/report.json, prints the first;
         exit status 1 where a test of the last variant fails that should not
-rows    appends the results of FOLDER/report.json to the file ROWS of a check
+rows    appends the results of FOLDER/report.json to the file ROWS of a check, with
+        REMARK behind their names
 """
 
 import fnmatch
@@ -113,6 +114,15 @@ def filters_of(name: str, expected: Expectations) -> List[str]:
     return [",".join("!" + test for test in apart) or "-"] + alone
 
 
+def filters_for(name: str, expected: Expectations, patterns: List[str]) -> List[str]:
+    """The same for a group of which patterns may name single tests; none if no pattern
+    matches."""
+    if any(fnmatch.fnmatch(name, each) for each in patterns):
+        return filters_of(name, expected)
+    return [each.split("/")[2] for each in patterns
+            if each.count("/") == 2 and each.startswith(name + "/")]
+
+
 def plan(parameters: Iterable[str], expected: Expectations, patterns: List[str],
          kinds: List[str], repeat: int, slowness: int) -> Iterator[Job]:
     """The jobs of a run."""
@@ -122,13 +132,14 @@ def plan(parameters: Iterable[str], expected: Expectations, patterns: List[str],
                     key=lambda each: f"{each[0]}/{each[1]}/log" in expected.results)
     for kind, group, parameter in groups:
         name = f"{kind}/{group}"
-        if kind not in kinds or not any(fnmatch.fnmatch(name, each) for each in patterns):
+        filters = filters_for(name, expected, patterns)
+        if kind not in kinds or not filters:
             continue
         if expected.results.get(name, ("",))[0] == "deselect":
             once.append((kind, group, parameter, 0, "-"))
             continue
         seconds = expected.seconds.get(name, DEADLINE) * slowness
-        once += [(kind, group, parameter, seconds, each) for each in filters_of(name, expected)]
+        once += [(kind, group, parameter, seconds, each) for each in filters]
     # What is not run at all is said once.
     jobs = once + [job for job in once if job[3]] * (repeat - 1)
     for number, job in enumerate(jobs, 1):
@@ -490,7 +501,7 @@ def row_of(name: str, test: Dict, verdict: Optional[Dict]) -> Tuple[str, str, st
     return name, test["result"], test["reason"] if test["result"] == "skip" else ""
 
 
-def rows(folder: Path, path: str) -> int:
+def rows(folder: Path, path: str, remark: str = "") -> int:
     """The results of the judged variant as rows of a check; a failure of one that is
     missing there too."""
     level = os.environ.get("LEVEL", "i915")
@@ -506,6 +517,7 @@ def rows(folder: Path, path: str) -> int:
     with open(path, "a", encoding="utf-8") as file:
         for name, test in {**tests, **missing}.items():
             name, result, reason = row_of(name, test, verdicts.get(name))
+            name += f" ({remark})" * bool(remark)
             reason = " ".join(reason.split())
             print(f"{result}  {test['seconds']:7.1f} s  {level}: {name}" + f" -- {reason}" * bool(reason))
             print(name, level, result, test["seconds"], reason, sep="\t", file=file)
@@ -528,8 +540,8 @@ def main(arguments: List[str]) -> int:
         return 0
     if command == "report" and len(words) == 2:
         return report(read_expectations(words[0]), Path(words[1]))
-    if command == "rows" and len(words) == 2:
-        return rows(Path(words[0]), words[1])
+    if command == "rows" and len(words) in (2, 3):
+        return rows(Path(words[0]), *words[1:])
     print(__doc__.strip(), file=sys.stderr)
     return 2
 

@@ -73,6 +73,12 @@ class Plan(unittest.TestCase):
         self.assertEqual([job.name for job in jobs(kinds=["mock"], slowness=3)], ["mock/vma"])
         self.assertEqual(jobs(slowness=3)[0].seconds, 21)
 
+    def test_a_test_by_name(self):
+        self.assertEqual([(job.name, job.filter) for job in jobs(patterns=["live/gt/others"])],
+                         [("live/gt", "others")])
+        self.assertEqual([job.filter for job in jobs(patterns=["live/gt*", "live/gt/others"])],
+                         ["!clocks", "clocks"])
+
     def test_repeats(self):
         self.assertEqual([job.name for job in jobs(repeat=2)].count("live/quiet"), 2)
         self.assertEqual([job.name for job in jobs(repeat=2)].count("live/perf"), 1)
@@ -88,7 +94,7 @@ class Plan(unittest.TestCase):
 class Report(unittest.TestCase):
     """Reports on folders with the consoles of variants."""
 
-    def report(self, rows=False, **consoles):
+    def report(self, rows=False, remark="", **consoles):
         with tempfile.TemporaryDirectory() as name, \
                 contextlib.redirect_stdout(io.StringIO()) as output:
             folder = Path(name)
@@ -101,7 +107,7 @@ class Report(unittest.TestCase):
             status = selftests.report(expectations(), folder)
             said = json.loads((folder / "report.json").read_text(encoding="utf-8"))
             if rows:
-                selftests.rows(folder, str(folder / "rows"))
+                selftests.rows(folder, str(folder / "rows"), remark)
                 said = (folder / "rows").read_text(encoding="utf-8")
         return status, said, output.getvalue()
 
@@ -164,6 +170,8 @@ class Report(unittest.TestCase):
                 for row in self.report(rows=True, integrated=CONSOLE)[1].splitlines()}
         self.assertEqual(rows["live/gt/clocks"], "skip")
         self.assertEqual(rows["mock/vma/create"], "pass")
+        self.assertIn("mock/vma/create (small)\t",
+                      self.report(rows=True, remark="small", integrated=CONSOLE)[1])
 
 
 class Rest(unittest.TestCase):

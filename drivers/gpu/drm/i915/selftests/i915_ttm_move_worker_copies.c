@@ -357,7 +357,7 @@ static int mw_live_small_bar(void *arg)
 	int ret;
 
 	if (!mw_has_small_bar(i915)) {
-		pr_info("the CPU reaches all of local memory, nothing to test\n");
+		pr_info("the CPU reaches all of local memory, skipping\n");
 		return 0;
 	}
 

@@ -545,7 +545,7 @@ static bool mw_trusts_strangers(struct drm_i915_private *i915)
 {
 	if (i915_fence_timeout(i915))
 		return false;
-	pr_info("i915 waits for strangers as long as they please, nothing to test\n");
+	pr_info("i915 waits for strangers as long as they please, skipping\n");
 	return true;
 }
 
