@@ -202,12 +202,12 @@ static int mw_guarded_check(struct mw_guarded *g, u8 byte)
 	return 0;
 }
 
-/* Of the parts, @bad fails; -1: none does. */
-static int mw_guarded_run(struct mw_guarded *g, int early, int bad)
+/* Of the parts, @bad ends with @error; -1: none does. Then the job clears, or not. */
+static int mw_guarded_run(struct mw_guarded *g, int early, int bad, int error, bool clears)
 {
 	int i, ret;
 
-	ret = mw_guarded_arm(g, early, early == bad ? -EIO : 0);
+	ret = mw_guarded_arm(g, early, early == bad ? error : 0);
 	for (i = MW_GUARDS; !ret && i--;) {
 		if (i == early)
 			continue;
@@ -215,28 +215,36 @@ static int mw_guarded_run(struct mw_guarded *g, int early, int bad)
 		if (dma_fence_is_signaled(g->fence))
 			ret = -EINVAL;
 		ret = ret ?: mw_guarded_check(g, POISON_INUSE) ?:
-		      mw_fence_end(g->parts[i], i == bad ? -EIO : 0);
+		      mw_fence_end(g->parts[i], i == bad ? error : 0);
 	}
 	/* Whatever became of the parts, the bytes are right in the end. */
-	return ret ?: mw_wait(g->fence) ?: g->fence->error ?:
-	       mw_guarded_check(g, bad < 0 ? POISON_INUSE : 0);
+	return ret ?: mw_wait(g->fence) ?: mw_expect("the job's error", g->fence->error, 0) ?:
+	       mw_guarded_check(g, bad >= 0 && clears ? 0 : POISON_INUSE);
 }
 
-static int mw_mock_guards(void *arg)
+static int mw_guards_with(struct drm_i915_private *i915, int error, bool clears)
 {
 	struct mw_guarded g;
 	int early, bad, ret = 0;
 
 	for (early = -1; !ret && early < MW_GUARDS; early++) {
 		for (bad = -1; !ret && bad < MW_GUARDS; bad++) {
-			ret = mw_guarded_init(&g, arg) ?:
-			      mw_guarded_run(&g, early, bad);
+			ret = mw_guarded_init(&g, i915) ?:
+			      mw_guarded_run(&g, early, bad, error, clears);
 			if (ret)
-				pr_err("early %d, bad %d: %d\n", early, bad, ret);
+				pr_err("early %d, bad %d with %d: %d\n", early, bad, error,
+				       ret);
 			mw_guarded_fini(&g);
 		}
 	}
 	return ret;
+}
+
+/* After -EAGAIN the request was run again; after -ETIMEDOUT, perhaps too early. */
+static int mw_mock_guards(void *arg)
+{
+	return mw_guards_with(arg, -EIO, true) ?: mw_guards_with(arg, -EAGAIN, false) ?:
+	       mw_guards_with(arg, -ETIMEDOUT, true);
 }
 
 /* What a job holds, and what it does when bytes are lost */
@@ -404,6 +412,16 @@ static int mw_held_retire(struct mw_held *h, int error)
 	       mw_flush(h->r.mr->i915);
 }
 
+static int mw_held_expect_kept(struct mw_held *h)
+{
+	struct drm_i915_private *i915 = h->r.mr->i915;
+
+	flush_work(&i915->ttm_move_worker->wedge);
+	return mw_expect("the fence's error", h->fence->error, 0) ?:
+	       mw_expect("the unknown state", h->obj->mm.unknown_state, false) ?:
+	       mw_expect("wedging", intel_gt_is_wedged(to_gt(i915)), false);
+}
+
 /* Until the job has retired, and no longer. */
 static int mw_mock_hold(void *arg)
 {
@@ -418,11 +436,27 @@ static int mw_mock_hold(void *arg)
 		      mw_held_expect(&h, &h.at_signal, 1, "signalling") ?:
 		      mw_held_expect_now(&h, 0, "retired");
 	}
-	if (!ret && (h.fence->error || h.obj->mm.unknown_state)) {
-		pr_err("nothing was lost, but the job says so\n");
-		ret = -EINVAL;
-	}
+	ret = ret ?: mw_held_expect_kept(&h);
 	mw_held_fini(&h);
+	return ret;
+}
+
+/* With these errors the blitter has written its bytes, and nobody else could. */
+static int mw_mock_forgiven(void *arg)
+{
+	static const int errors[] = { -EAGAIN, -ETIMEDOUT };
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < ARRAY_SIZE(errors); i++) {
+		struct mw_held h;
+
+		ret = mw_held_init(&h, arg) ?: mw_held_arm(&h) ?:
+		      mw_held_retire(&h, errors[i]) ?: mw_held_expect_kept(&h);
+		if (ret)
+			pr_err("error %d: %d\n", errors[i], ret);
+		mw_held_fini(&h);
+	}
 	return ret;
 }
 

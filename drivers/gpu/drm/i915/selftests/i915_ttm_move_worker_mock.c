@@ -425,6 +425,7 @@ int i915_ttm_move_worker_mock_selftests(void)
 		SUBTEST(mw_mock_order),
 		SUBTEST(mw_mock_guards),
 		SUBTEST(mw_mock_hold),
+		SUBTEST(mw_mock_forgiven),
 		SUBTEST(mw_mock_hold_dropped),
 		SUBTEST(mw_mock_lost),
 		SUBTEST(mw_mock_whose),

@@ -530,14 +530,16 @@ static int mw_stranger_run(struct mw_pending *p, enum mw_engine engine)
 	return ret ?: mw_fence_signal(p->dep) ?: mw_check_obj(p->obj, p->seed);
 }
 
-static int mw_stranger_once(struct drm_i915_private *i915, enum mw_engine engine)
+static int mw_stranger_once(struct drm_i915_private *i915, enum mw_engine engine, bool ban)
 {
 	struct mw_pending p;
 	int ret;
 
+	i915_ttm_migrate_set_ban_memcpy(ban);
 	ret = mw_pending_init(&p, i915, MW_BYTES) ?: mw_stranger_run(&p, engine);
 	if (ret)
-		pr_err("engine %s: %d\n", mw_engine_names[engine], ret);
+		pr_err("engine %s, CPU %s: %d\n", mw_engine_names[engine],
+		       ban ? "banned" : "allowed", ret);
 	return mw_pending_fini(&p, ret);
 }
 
@@ -553,7 +555,8 @@ static int mw_live_stranger(void *arg)
 {
 	if (mw_trusts_strangers(arg))
 		return 0;
-	return mw_stranger_once(arg, MW_OK) ?: mw_stranger_once(arg, MW_DEAD);
+	return mw_stranger_once(arg, MW_OK, false) ?: mw_stranger_once(arg, MW_OK, true) ?:
+	       mw_stranger_once(arg, MW_DEAD, false);
 }
 
 /* Who has to wait for a stranger himself gives up, and may come back. */
