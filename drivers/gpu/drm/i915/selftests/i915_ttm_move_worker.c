@@ -25,6 +25,9 @@
 /* In jiffies: from here on a call that should have returned waits for the fence. */
 #define MW_WATCHDOG	(30 * HZ)
 
+/* In ms: who sleeps that long waits for the test. On a slow machine it may not notice. */
+#define MW_STILL	20
+
 static int mw_expect(const char *what, int is, int expected)
 {
 	if (is == expected)
@@ -251,11 +254,26 @@ static int mw_task_start(struct mw_task *task)
 	return 0;
 }
 
-/* The call has returned, though it should not, or cannot go on. */
+static bool mw_task_sleeps(struct mw_task *task)
+{
+	return READ_ONCE(task->thread->__state) & TASK_NORMAL;
+}
+
+/*
+ * The call has returned, though it should not, or cannot go on: it sleeps, and nobody
+ * has woken it meanwhile.
+ */
 static bool mw_task_is_stuck(struct mw_task *task)
 {
+	unsigned long switches;
+
+	if (!mw_task_sleeps(task))
+		return completion_done(&task->done);
+
+	switches = READ_ONCE(task->thread->nvcsw);
+	msleep(MW_STILL);
 	return completion_done(&task->done) ||
-	       READ_ONCE(task->thread->__state) & TASK_NORMAL;
+	       (mw_task_sleeps(task) && READ_ONCE(task->thread->nvcsw) == switches);
 }
 
 static int mw_task_expect_blocked(struct mw_task *task)
