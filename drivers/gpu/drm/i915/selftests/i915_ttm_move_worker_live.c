@@ -449,6 +449,7 @@ int i915_ttm_move_worker_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(mw_live_dmabuf_vmap),
 		SUBTEST(mw_live_dmabuf_attach),
 		SUBTEST(mw_live_lost),
+		SUBTEST(mw_live_lost_fault),
 		SUBTEST(mw_live_lost_requests),
 	};
 

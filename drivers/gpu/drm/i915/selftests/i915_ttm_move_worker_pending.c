@@ -49,13 +49,17 @@ static int mw_pending_prepare(struct mw_pending *p, mw_fence_fn create,
 	return p->dep ? mw_add_fence(p->obj, &p->dep->base) : -ENOMEM;
 }
 
-/* The call that moves must return before what @create makes signals. */
+/* The call that moves must return before what it waits for signals. */
+static int mw_pending_go(struct mw_pending *p, enum mw_direction dir)
+{
+	return mw_go(p->obj, dir, false, &p->other) ?:
+	       mw_expect_pending(p->obj, p->since);
+}
+
 static int mw_pending_start_behind(struct mw_pending *p, mw_fence_fn create,
 				   enum mw_engine engine, enum mw_direction dir)
 {
-	return mw_pending_prepare(p, create, engine, dir) ?:
-	       mw_go(p->obj, dir, false, &p->other) ?:
-	       mw_expect_pending(p->obj, p->since);
+	return mw_pending_prepare(p, create, engine, dir) ?: mw_pending_go(p, dir);
 }
 
 static int mw_pending_start(struct mw_pending *p, enum mw_engine engine,

@@ -28,18 +28,26 @@ static int mw_look(u64 word, u64 i, u64 seed)
 	return -EINVAL;
 }
 
-static int mw_task_read(struct mw_task *task)
+static int mw_look_at_mapping(unsigned long addr, u64 seed)
 {
-	u64 __user *words = u64_to_user_ptr((u64)task->addr);
+	u64 __user *words = u64_to_user_ptr((u64)addr);
 	unsigned int look;
 	u64 word, i;
 	int ret = 0;
 
-	kthread_use_mm(task->mm);
 	for (look = 0; !ret && look < MW_LOOKS; look++) {
 		i = mw_look_at(look);
-		ret = get_user(word, words + i) ?: mw_look(word, i, task->seed);
+		ret = get_user(word, words + i) ?: mw_look(word, i, seed);
 	}
+	return ret;
+}
+
+static int mw_task_read(struct mw_task *task)
+{
+	int ret;
+
+	kthread_use_mm(task->mm);
+	ret = mw_look_at_mapping(task->addr, task->seed);
 	kthread_unuse_mm(task->mm);
 	return ret;
 }
@@ -151,15 +159,18 @@ static int mw_task_run(struct mw_task *task, struct mw_pending *p)
 static int mw_look_during(struct mw_task *task, struct mw_pending *p,
 			  enum mw_engine engine, enum mw_direction dir)
 {
-	int ret = mw_pending_start(p, engine, dir) ?: mw_task_run(task, p);
+	int ret = mw_pending_prepare(p, mw_fence_create, engine, dir);
 
+	/* A mapping has its pages before, so that the move has to take them away. */
+	if (!ret && task->addr)
+		ret = mw_look_at_mapping(task->addr, p->seed);
+	ret = ret ?: mw_pending_go(p, dir) ?: mw_task_run(task, p);
 	if (ret)
 		pr_err("engine %s, %s: %d\n", mw_engine_names[engine],
 		       mw_direction_names[dir], ret);
 	return ret ?: mw_check_obj(p->obj, p->seed);
 }
 
-/* The mapping is there before the move, so that this has to take it away. */
 static int mw_mmap_during(struct mw_task *task, struct mw_pending *p,
 			  enum mw_engine engine, enum mw_direction dir)
 {
@@ -350,7 +361,10 @@ static int mw_lose(struct mw_lost *l, enum mw_direction dir)
 	u64 seed;
 	int ret;
 
-	ret = mw_prepare(l->obj, dir != MW_IN, &seed) ?: mw_quiesce(l->i915);
+	/* The mapping has its page before, so that the move has to take it away. */
+	ret = mw_prepare(l->obj, dir != MW_IN, &seed) ?:
+	      mw_expect("the fault's result before", mw_lost_read(l), 0) ?:
+	      mw_quiesce(l->i915);
 	if (ret)
 		return ret;
 
@@ -503,6 +517,75 @@ static int mw_lost_requests(struct mw_pending *p, struct intel_context *ce)
 	      mw_revive(p->i915) ?: mw_expect_refused(ce, p->obj);
 	i915_request_put(rq);
 	return ret;
+}
+
+/* A fault while the object is lost */
+
+/* The fault waits for the move, and then for the wedging, which the mutex holds back. */
+static int mw_fault_blocked(struct mw_pending *p, struct mw_task *task)
+{
+	struct dma_fence *fence = mw_get_job_fence(p->obj, p->since);
+	struct mutex *lock = &to_gt(p->i915)->reset.mutex;
+	int ret, err;
+
+	ret = mw_expect("whether there is a job", !!fence, true) ?: mw_task_start(task);
+	if (ret)
+		goto out;
+
+	ret = mw_task_expect_blocked(task);
+	mutex_lock(lock);
+	dma_fence_signal(&p->dep->base);
+	ret = ret ?: wait_for(dma_fence_is_signaled(fence), 60000) ?:
+	      mw_task_expect_blocked(task);
+	mutex_unlock(lock);
+	err = mw_task_join(task);
+	ret = err == -ETIME ? err : ret ?: mw_expect("the fault's result", err, -EFAULT);
+out:
+	dma_fence_put(fence);
+	return ret;
+}
+
+static int mw_fault_pending(struct mw_pending *p, struct mw_task *task)
+{
+	unsigned long addr;
+	int ret;
+
+	addr = igt_mmap_offset(p->i915, p->obj->ops->mmap_offset(p->obj), MW_BYTES,
+			       PROT_READ, MAP_SHARED);
+	if (IS_ERR_VALUE(addr))
+		return addr;
+
+	task->mm = current->mm;
+	task->addr = addr;
+	ret = mw_pending_lose(p) ?: mw_fault_blocked(p, task) ?:
+	      mw_expect("wedging", intel_gt_is_wedged(to_gt(p->i915)), true);
+	if (ret != -ETIME)
+		vm_munmap(addr, MW_BYTES);
+	return ret;
+}
+
+/* Who is told finds the device wedged. */
+static int mw_live_lost_fault(void *arg)
+{
+	struct mw_task *task;
+	struct mw_pending p;
+	int ret;
+
+	if (mw_has_no_mm())
+		return 0;
+
+	task = kzalloc(sizeof(*task), GFP_KERNEL);
+	if (!task)
+		return -ENOMEM;
+
+	ret = mw_pending_init(&p, arg, MW_BYTES);
+	if (!ret) {
+		task->fn = mw_task_read;
+		task->obj = i915_gem_object_get(p.obj);
+		ret = mw_fault_pending(&p, task);
+	}
+	mw_task_free(task, ret);
+	return mw_pending_fini(&p, ret);
 }
 
 static int mw_live_lost_requests(void *arg)
