@@ -71,6 +71,8 @@ def read_expectations(path: str) -> Expectations:
             continue
         if len(words) != 3 or words[0] not in WORDS:
             sys.exit(f"{path}:{number}: a line is RESULT KIND/GROUP[/SUBTEST] REASON, not {line!r}")
+        if words[0] == "flaky" and words[1].count("/") != 2:
+            sys.exit(f"{path}:{number}: no test of {words[1]} could fail: name those that are flaky")
         if words[0] == "seconds":
             seconds[words[1]] = int(words[2])
         else:
@@ -105,12 +107,12 @@ def groups_of(parameters: Iterable[str]) -> List[Tuple[str, str, str]]:
 
 
 def filters_of(name: str, expected: Expectations) -> List[str]:
-    """The filters with which a group is run: without the tests that fail, and each of
-    those alone. A dash is no filter at all."""
+    """The filters with which a group is run: without the tests that fail or may, and each
+    of those alone. A dash is no filter at all."""
     apart = [test.split("/")[2] for test, (result, _) in expected.results.items()
-             if result in ("fail", "deselect") and test.startswith(name + "/")
+             if result in ("fail", "flaky", "deselect") and test.startswith(name + "/")
              and not test.endswith("/log")]
-    alone = [test for test in apart if expected.results[f"{name}/{test}"][0] == "fail"]
+    alone = [test for test in apart if expected.results[f"{name}/{test}"][0] != "deselect"]
     return [",".join("!" + test for test in apart) or "-"] + alone
 
 

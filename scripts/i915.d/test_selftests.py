@@ -79,6 +79,16 @@ class Plan(unittest.TestCase):
         self.assertEqual([job.filter for job in jobs(patterns=["live/gt*", "live/gt/others"])],
                          ["!clocks", "clocks"])
 
+    def test_what_is_flaky_runs_apart(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "expectations"
+            path.write_text("flaky live/gt/races it races\n", encoding="utf-8")
+            expected = selftests.read_expectations(str(path))
+            self.assertEqual(selftests.filters_of("live/gt", expected), ["!races", "races"])
+            path.write_text("flaky live/gt it races\n", encoding="utf-8")
+            with self.assertRaises(SystemExit):
+                selftests.read_expectations(str(path))
+
     def test_repeats(self):
         self.assertEqual([job.name for job in jobs(repeat=2)].count("live/quiet"), 2)
         self.assertEqual([job.name for job in jobs(repeat=2)].count("live/perf"), 1)
