@@ -46,6 +46,7 @@ RUNNING = re.compile(r"^i915: Running (\w+)(?:/(\w+))?$")
 FAILED = re.compile(r"^i915/(\w+): (\w+) failed with error (-?\d+)")
 SETUP = re.compile(r"^i915/(\w+): setup failed for (\w+)")
 SKIPPED = re.compile(r"\bskipping\.?$", re.IGNORECASE)
+FAULTS = re.compile(r"^counted: faults: (\d+)$")
 UNKNOWN = re.compile(r"^counted: (unknown_\w+): (.*)$")
 DIED = re.compile(r"Kernel panic|Oops|BUG: |blocked for more than|general protection")
 
@@ -209,9 +210,12 @@ def runs_of(console: Iterable[str]) -> Iterator[Run]:
 
 
 def complaints(run: Run) -> List[str]:
-    """What the kernel complained about, but for what tests do on purpose."""
+    """What the kernel complained about, but for what tests do on purpose, and whether the
+    device was led astray: it goes on as if nothing had happened."""
     found = kernel_log.scan(text for _, text in run.lines)
-    return [f"{each.kind}: {each.text}" for each in found if each.kind not in EXPECTED_KINDS]
+    said = [f"{each.kind}: {each.text}" for each in found if each.kind not in EXPECTED_KINDS]
+    faults = sum(int(match[1]) for _, text in run.lines if (match := FAULTS.match(text)))
+    return said + [f"the device looked {faults} times where nothing is mapped"] * bool(faults)
 
 
 def why_lost(run: Run) -> str:

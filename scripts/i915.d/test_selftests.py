@@ -162,6 +162,10 @@ class Report(unittest.TestCase):
         warns = CONSOLE.replace("[    3.2]", "[    3.1] WARNING: CPU: 0 PID: 1 at a.c:3\n[    3.2]")
         self.assertEqual(self.bad(pristine=CONSOLE, integrated=warns), ["live/quiet/log"])
 
+    def test_a_device_that_is_led_astray(self):
+        astray = CONSOLE.replace("[    3.2]", "[    3.1] counted: faults: 3\n[    3.2]")
+        self.assertEqual(self.bad(pristine=CONSOLE, integrated=astray), ["live/quiet/log"])
+
     def test_a_deadline(self):
         late = CONSOLE.replace("job: end 3 1", "job: end 3 deadline")
         self.assertEqual(self.bad(integrated=late), ["live/gt", "live/gt/others"])
