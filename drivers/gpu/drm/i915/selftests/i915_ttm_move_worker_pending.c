@@ -18,6 +18,7 @@
  * @dep: what the move waits for
  * @since: jobs before the move
  * @place: where in local memory @obj was, if it was there
+ * @pages: mapping of the system pages that @obj had, if it had those
  */
 struct mw_pending {
 	struct drm_i915_private *i915;
@@ -27,9 +28,21 @@ struct mw_pending {
 	struct mw_fence *dep;
 	u64 since;
 	u64 place;
+	u64 *pages;
 };
 
 typedef struct mw_fence *(*mw_fence_fn)(void);
+
+/* The move keeps the pages until it has ended. */
+static int mw_pending_map_pages(struct mw_pending *p)
+{
+	struct ttm_tt *tt = i915_gem_to_ttm(p->obj)->ttm;
+
+	i915_gem_object_lock(p->obj, NULL);
+	p->pages = vmap(tt->pages, tt->num_pages, VM_MAP, PAGE_KERNEL);
+	i915_gem_object_unlock(p->obj);
+	return p->pages ? 0 : -ENOMEM;
+}
 
 /* All but the call that moves; @create makes what it waits for. */
 static int mw_pending_prepare(struct mw_pending *p, mw_fence_fn create,
@@ -39,6 +52,8 @@ static int mw_pending_prepare(struct mw_pending *p, mw_fence_fn create,
 
 	ret = mw_prepare(p->obj, dir != MW_IN, &p->seed) ?:
 	      mw_set_engine(p->i915, engine);
+	if (!ret && dir == MW_IN)
+		ret = mw_pending_map_pages(p);
 	if (ret)
 		return ret;
 
@@ -81,11 +96,11 @@ static int mw_pending_fini(struct mw_pending *p, int ret)
 	ret = mw_end(p->i915, ret);
 	mw_put(p->other);
 	mw_put(p->obj);
+	vunmap(p->pages);
 	return ret;
 }
 
-/* What users of the memory do until @dep signals is to be seen after the move. */
-static int mw_pending_write(struct mw_pending *p)
+static int mw_pending_write_local(struct mw_pending *p)
 {
 	void __iomem *words;
 
@@ -93,10 +108,19 @@ static int mw_pending_write(struct mw_pending *p)
 	if (!words)
 		return -ENOMEM;
 
-	p->seed = ~p->seed;
 	mw_fill((__force u64 *)words, p->obj->base.size, p->seed);
 	wmb(); /* Written combined, before others are told. */
 	io_mapping_unmap(words);
+	return 0;
+}
+
+/* What users of the memory do until @dep signals is to be seen after the move. */
+static int mw_pending_write(struct mw_pending *p)
+{
+	p->seed = ~p->seed;
+	if (!p->pages)
+		return mw_pending_write_local(p);
+	mw_fill(p->pages, p->obj->base.size, p->seed);
 	return 0;
 }
 
@@ -106,10 +130,9 @@ static int mw_pending_once(struct drm_i915_private *i915, enum mw_engine engine,
 	struct mw_pending p;
 	int ret;
 
-	ret = mw_pending_init(&p, i915, MW_BYTES) ?: mw_pending_start(&p, engine, dir);
-	if (!ret && dir != MW_IN)
-		ret = mw_pending_write(&p);
-	ret = ret ?: mw_fence_end(p.dep, error) ?: mw_check_obj(p.obj, p.seed);
+	ret = mw_pending_init(&p, i915, MW_BYTES) ?: mw_pending_start(&p, engine, dir) ?:
+	      mw_pending_write(&p) ?: mw_fence_end(p.dep, error) ?:
+	      mw_check_obj(p.obj, p.seed);
 	if (ret)
 		pr_err("engine %s, %s: %d\n", mw_engine_names[engine],
 		       mw_direction_names[dir], ret);
@@ -298,6 +321,19 @@ static int mw_live_no_memory(void *arg)
 	return ret;
 }
 
+/* Whoever still has @obj has its fences, and nobody but the test has them otherwise. */
+static int mw_expect_freed(struct mw_pending *p)
+{
+	int ret = mw_flush(p->i915);
+
+	i915_gem_drain_freed_objects(p->i915);
+	if (!ret && wait_for(kref_read(&p->dep->base.refcount) == 1, 60000)) {
+		pr_err("nobody uses the object any more, but it is not freed\n");
+		ret = -EINVAL;
+	}
+	return ret;
+}
+
 /* An object that nobody has any more while it moves. */
 static int mw_live_freed_once(struct drm_i915_private *i915, enum mw_engine engine,
 			      enum mw_direction dir)
@@ -315,7 +351,7 @@ static int mw_live_freed_once(struct drm_i915_private *i915, enum mw_engine engi
 		fence = mw_get_job_fence(p.obj, p.since);
 		i915_gem_object_put(fetch_and_zero(&p.obj));
 		mw_put(fetch_and_zero(&p.other));
-		ret = mw_fence_signal(p.dep) ?: mw_wait(fence);
+		ret = mw_fence_signal(p.dep) ?: mw_wait(fence) ?: mw_expect_freed(&p);
 	}
 	dma_fence_put(fence);
 	return mw_pending_fini(&p, ret);
