@@ -102,3 +102,24 @@ i915_ttm_move(...)
 	ret = ttm_bo_move_accel_cleanup(...);
 	...>
 }
+
+// Nor may TTM give up where it has no memory to do without the wait: nobody would know, and
+// the object would be where it was, with the new memory lost.
+@@ expression fence, bo, mem; identifier ret, ctx, rsgt; @@
+i915_ttm_move(..., struct ttm_operation_ctx *ctx, ...)
+{
+	... when any
+	struct i915_refct_sgt *rsgt;
+	<...
+	if (ret) {
+		dma_fence_wait(fence, false);
++		ret = i915_ttm_move_worker_wait(bo, ctx);
++		if (ret) {
++			dma_fence_put(fence);
++			i915_refct_sgt_put(rsgt);
++			return ret;
++		}
+		ttm_bo_move_sync_cleanup(bo, mem);
+	}
+	...>
+}
