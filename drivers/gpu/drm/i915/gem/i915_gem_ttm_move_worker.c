@@ -938,17 +938,16 @@ int i915_ttm_move_worker_fence_error(struct dma_fence *fence)
  * @error: the first error of what it has waited for, or 0
  *
  * A request of a move brings bytes from one place to another, whatever became of those
- * who used them before; where the CPU may not touch them, they would be lost otherwise.
- * That it may have run too early is told by its own error.
+ * who used them before, or did not end in time; where the CPU may not touch them, they
+ * would be lost otherwise: with an error a request is not run, or is killed as soon as
+ * another wants the engine.
  *
  * Context: Any context.
- * Return: whether @rq takes over @error, with which it is not run.
+ * Return: whether @rq takes over @error.
  */
 bool i915_ttm_move_worker_inherits(const struct i915_request *rq, int error)
 {
-	if (rq->context == rq->engine->gt->migrate.context)
-		return error == -ETIMEDOUT;
-	return error;
+	return error && rq->context != rq->engine->gt->migrate.context;
 }
 
 /**
