@@ -208,13 +208,14 @@ static void test_no_room(void)
 
 #define RIVALS		3
 #define RIVAL_BYTES	(64 * KIB)
+#define RIVALRY_NS	(3 * SECOND / 2)
 
-static void in_and_out(void *rounds)
+static void in_and_out(void *end_ns)
 {
 	struct buffer b = buffer_create_filled(client(), RIVAL_BYTES, VTTM_PLACE_MASK);
 	int ret;
 
-	for (int i = 0; i < *(const int *)rounds; i++) {
+	while (now_ns() < *(const uint64_t *)end_ns) {
 		ret = buffer_try_move(&b, (struct drm_vttm_move){ .placement = VTTM_PLACE_VRAM });
 		check(!ret || ret == -ENOMEM, "a move amid rivals: %s", error_name(ret));
 		buffer_move(&b, VTTM_PLACE_SYSTEM, 0);
@@ -228,14 +229,15 @@ static void in_and_out(void *rounds)
  */
 static void test_rivals(void)
 {
-	int rounds = 12000;
+	uint64_t end_ns;
 	struct held h;
 	pid_t pids[RIVALS];
 
 	held_create(&h, vram_bytes(client()) - RIVAL_BYTES);
 	held_move(&h, VTTM_PLACE_VRAM);
+	end_ns = now_ns() + RIVALRY_NS;
 	for (int i = 0; i < RIVALS; i++)
-		pids[i] = spawn(in_and_out, &rounds);
+		pids[i] = spawn(in_and_out, &end_ns);
 	for (int i = 0; i < RIVALS; i++)
 		join(pids[i], "moves amid rivals");
 	held_release(&h, VTTM_PLACE_VRAM);
