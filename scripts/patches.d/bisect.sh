@@ -20,13 +20,25 @@ known()
 	done <"$1"
 }
 
-# compiled FILE: the source that is compiled where FILE is, itself or what includes it
+# Kbuild compiles a single object of these twice at once, for the folder above as well.
+WHOLE_FOLDER=drivers/gpu/drm/ttm/move/tests/
+
+# owner FILE: the source that includes FILE, from its folder or from the one above
+owner()
+{
+	local folder=${1%/*} name=${1##*/}
+
+	git -C "$WORK/tree" grep -l "^#include \"$name\"" -- "$folder/*.c" ||
+		git -C "$WORK/tree" grep -l "^#include \"${folder##*/}/$name\"" -- "${folder%/*}/*.c"
+}
+
+# compiled FILE: what to have compiled where FILE is a source
 compiled()
 {
-	local owner folder=${1%/*}
-
-	owner=$(git -C "$WORK/tree" grep -l "^#include \"\(.*/\)\?${folder##*/}/${1##*/}\"" -- '*.c' || true)
-	printf '%s\n' "${owner:-$1}"
+	case $1 in
+	"$WHOLE_FOLDER"*) echo "$WHOLE_FOLDER" ;;
+	*) owner "$1" || printf '%s\n' "$1" ;;
+	esac
 }
 
 # objects: those of all sources that the last step has added or changed
