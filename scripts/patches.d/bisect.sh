@@ -35,10 +35,15 @@ owner()
 # compiled FILE: what to have compiled where FILE is a source
 compiled()
 {
-	case $1 in
-	"$WHOLE_FOLDER"*) echo "$WHOLE_FOLDER" ;;
-	*) owner "$1" || printf '%s\n' "$1" ;;
-	esac
+	local by
+
+	if [[ $1 = "$WHOLE_FOLDER"* ]]; then
+		echo "$WHOLE_FOLDER"
+	elif by=$(owner "$1"); then
+		compiled "$by"
+	else
+		printf '%s\n' "$1"
+	fi
 }
 
 # objects: those of all sources that the last step has added or changed
