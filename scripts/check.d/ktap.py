@@ -20,6 +20,7 @@ STAMP = re.compile(r"^\[ *(\d+\.\d+)\] ?(.*)$")
 SUBTEST = re.compile(r"^    # Subtest: (\S+)$")
 PLAN = re.compile(r"^(    )?1\.\.(\d+)$")
 RESULT = re.compile(r"^(    )?(not )?ok (\d+) (?:- )?(\S+)(?: # SKIP ?(.*))?$")
+PART_SKIPPED = re.compile(r"^ {8}ok \d+ .* # SKIP (.+)$")
 SUMMARY = re.compile(r"^ *# \S+: summary: (.*)$")
 FAILED_AT = re.compile(r"(EXPECTATION|ASSERTION) FAILED|BUG: |WARNING: "
                        r"|try (faulted|timed out)|Kernel panic|timed out after")
@@ -97,7 +98,7 @@ class Reader:
         if match[2]:
             return Row(name, "fail", seconds, self.complaint())
         if match[5] is not None:
-            return Row(name, "skip", seconds, match[5] or "no reason given")
+            return Row(name, "skip", seconds, match[5] or self.why_skipped())
         return Row(name, "pass", seconds, self.summary())
 
     def complaint(self) -> str:
@@ -105,6 +106,11 @@ class Reader:
         last things said."""
         first = next((i for i, text in enumerate(self.said) if FAILED_AT.search(text)), -3)
         return " ".join(" ".join(self.said[first:][:5]).split())[:REASON_LENGTH]
+
+    def why_skipped(self) -> str:
+        """What the parts of a case have said that were skipped, all of them."""
+        reasons = {match[1]: None for match in map(PART_SKIPPED.match, self.said) if match}
+        return "; ".join(reasons) or "no reason given"
 
     def summary(self) -> str:
         """What the case has said of itself, on one line."""

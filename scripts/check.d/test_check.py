@@ -87,6 +87,12 @@ class Ktap(unittest.TestCase):
     def test_a_skipped_suite(self):
         self.assertEqual(results_of("1..1\nok 1 moves # SKIP no device\n"), [("moves", "skip")])
 
+    def test_a_case_whose_parts_are_skipped(self):
+        parts = "".join(f"        ok {part} page {part} # SKIP one CPU\n" for part in (1, 2))
+        case = f"    # Subtest: moves\n    1..1\n{parts}    ok 1 sizes # SKIP \n"
+        row, = rows_of(f"1..1\n{case}ok 1 moves # SKIP \n")
+        self.assertEqual((row.name, row.result, row.reason), ("moves.sizes", "skip", "one CPU"))
+
     def test_no_tests(self):
         for console in ("", "Kernel panic\n", "KTAP version 1\n1..0\n"):
             self.assertEqual(results_of(console), [("Tests run", "fail")])
