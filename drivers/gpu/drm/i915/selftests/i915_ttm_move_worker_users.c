@@ -545,7 +545,8 @@ out:
 	return ret;
 }
 
-static int mw_fault_pending(struct mw_pending *p, struct mw_task *task)
+static int mw_fault_during(struct mw_task *task, struct mw_pending *p,
+			   enum mw_engine engine, enum mw_direction dir)
 {
 	unsigned long addr;
 	int ret;
@@ -567,25 +568,8 @@ static int mw_fault_pending(struct mw_pending *p, struct mw_task *task)
 /* Who is told finds the device wedged. */
 static int mw_live_lost_fault(void *arg)
 {
-	struct mw_task *task;
-	struct mw_pending p;
-	int ret;
-
-	if (mw_has_no_mm())
-		return 0;
-
-	task = kzalloc(sizeof(*task), GFP_KERNEL);
-	if (!task)
-		return -ENOMEM;
-
-	ret = mw_pending_init(&p, arg, MW_BYTES);
-	if (!ret) {
-		task->fn = mw_task_read;
-		task->obj = i915_gem_object_get(p.obj);
-		ret = mw_fault_pending(&p, task);
-	}
-	mw_task_free(task, ret);
-	return mw_pending_fini(&p, ret);
+	return mw_has_no_mm() ? 0 : mw_user_once(arg, mw_fault_during, mw_task_read,
+						 MW_OK, MW_IN);
 }
 
 static int mw_live_lost_requests(void *arg)

@@ -2,7 +2,6 @@
 /*
  * A job starts when the last of its dependencies has signalled, and not before.
  */
-#include <linux/dma-fence-array.h>
 #include <linux/dma-fence-chain.h>
 #include <linux/slab.h>
 
@@ -266,22 +265,20 @@ static struct dma_fence *mvt_chain_create(struct mvt *fx,
 	return prev;
 }
 
-static struct dma_fence *mvt_array_create(struct mvt *fx,
-					  struct mvt_fence **parts,
-					  unsigned int num)
+static struct dma_fence *mvt_array_of_parts(struct mvt *fx,
+					    struct mvt_fence **parts,
+					    unsigned int num)
 {
-	struct dma_fence_array *array;
-	struct dma_fence **fences;
+	struct dma_fence **fences, *array;
 	unsigned int i;
 
 	fences = kcalloc(num, sizeof(*fences), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(fx->test, fences);
 	for (i = 0; i < num; i++)
-		fences[i] = dma_fence_get(&parts[i]->base);
-	array = dma_fence_array_create(num, fences,
-				       dma_fence_context_alloc(1), 1, false);
-	KUNIT_ASSERT_NOT_NULL(fx->test, array);
-	return &array->base;
+		fences[i] = &parts[i]->base;
+	array = mvt_array_create(fx, fences, num);
+	kfree(fences);
+	return array;
 }
 
 struct mvt_container {
@@ -292,7 +289,7 @@ struct mvt_container {
 
 static const struct mvt_container mvt_containers[] = {
 	{ "chain", mvt_chain_create },
-	{ "array", mvt_array_create },
+	{ "array", mvt_array_of_parts },
 };
 
 KUNIT_ARRAY_PARAM_DESC(mvt_container, mvt_containers, name);

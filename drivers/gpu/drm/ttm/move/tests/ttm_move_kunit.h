@@ -293,6 +293,8 @@ struct mvt_fence {
 int mvt_other_cpu(void);
 struct mvt_fence *mvt_fence_create(struct mvt *fx);
 struct mvt_fence *mvt_fence_create_at(struct mvt *fx, u64 context, u64 seqno);
+struct dma_fence *mvt_array_create(struct mvt *fx, struct dma_fence **fences,
+				   unsigned int num);
 void mvt_fence_signal(struct mvt_fence *fence);
 void mvt_fence_signal_error(struct mvt_fence *fence, int error);
 void mvt_fence_signal_later(struct mvt_fence *fence, unsigned int rounds);

@@ -4,6 +4,7 @@
  * the end it has to be the only one.
  */
 #include <linux/cpumask.h>
+#include <linux/dma-fence-array.h>
 #include <linux/hardirq.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
@@ -120,6 +121,24 @@ static const struct dma_fence_ops mvt_fence_ops = {
 	.get_timeline_name = mvt_fence_name,
 	.enable_signaling = mvt_fence_enable_signaling,
 };
+
+/* Of @num fences, to which it takes references; the caller has the array. */
+struct dma_fence *mvt_array_create(struct mvt *fx, struct dma_fence **fences,
+				   unsigned int num)
+{
+	struct dma_fence_array *array;
+	struct dma_fence **copies;
+	unsigned int i;
+
+	copies = kcalloc(num, sizeof(*copies), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(fx->test, copies);
+	for (i = 0; i < num; i++)
+		copies[i] = dma_fence_get(fences[i]);
+	array = dma_fence_array_create(num, copies, dma_fence_context_alloc(1), 1,
+				       false);
+	KUNIT_ASSERT_NOT_NULL(fx->test, array);
+	return &array->base;
+}
 
 struct mvt_fence *mvt_fence_create_at(struct mvt *fx, u64 context, u64 seqno)
 {

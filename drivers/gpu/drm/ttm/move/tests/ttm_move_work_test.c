@@ -5,7 +5,6 @@
  * maps it, and holds him there.
  */
 #include <linux/debug_locks.h>
-#include <linux/dma-fence-array.h>
 #include <linux/iopoll.h>
 #include <linux/workqueue.h>
 
@@ -565,18 +564,23 @@ struct mvt_pair {
 	struct mvt_log log;
 };
 
-static void mvt_pair_arm(struct mvt *fx, struct mvt_pair *pair, u64 second)
+static void mvt_pair_init(struct mvt *fx, struct mvt_pair *pair)
 {
 	unsigned int i;
 
-	ttm_move_limits.write_workers = 1;
-	workqueue_set_max_active(fx->mdev.wq, 1);
 	for (i = 0; i < 2; i++) {
 		pair->crowds[i] = mvt_crowd_create(fx, MVT_SRC);
 		pair->crowds[i]->log = &pair->log;
 		pair->crowds[i]->name = 'a' + i;
 	}
 	mvt_crowd_close(pair->crowds[0], 0, 0);
+}
+
+static void mvt_pair_arm(struct mvt *fx, struct mvt_pair *pair, u64 second)
+{
+	ttm_move_limits.write_workers = 1;
+	workqueue_set_max_active(fx->mdev.wq, 1);
+	mvt_pair_init(fx, pair);
 	pair->fences[0] = ttm_move_job_arm(mvt_crowd_job(fx, pair->crowds[0],
 							 MVT_CHUNK_BYTES));
 	mvt_crowd_wait(fx, pair->crowds[0], 1);
@@ -787,12 +791,7 @@ static void ttm_move_deadline_takes_turns(struct kunit *test)
 	struct mvt_pair pair = {};
 	unsigned int i;
 
-	for (i = 0; i < 2; i++) {
-		pair.crowds[i] = mvt_crowd_create(fx, MVT_SRC);
-		pair.crowds[i]->log = &pair.log;
-		pair.crowds[i]->name = 'a' + i;
-	}
-	mvt_crowd_close(pair.crowds[0], 0, 0);
+	mvt_pair_init(fx, &pair);
 	pair.fences[0] = mvt_arm_urgent(fx, pair.crowds[0], MVT_CHUNK_BYTES);
 	mvt_crowd_wait(fx, pair.crowds[0], 1);
 	pair.fences[1] = mvt_arm_urgent(fx, pair.crowds[1], PAGE_SIZE);
@@ -850,26 +849,6 @@ static void ttm_move_deadline_begins_where_the_last_one_ended(struct kunit *test
 
 #define MVT_LATE_JOBS	80
 
-/* All jobs that there are, as one fence of user space's making; NULL if there are none. */
-static struct dma_fence *mvt_all_of(struct mvt *fx, struct dma_fence **fences,
-				    unsigned int num)
-{
-	struct dma_fence **copies;
-	struct dma_fence_array *array;
-	unsigned int i;
-
-	if (!num)
-		return NULL;
-	copies = kcalloc(num, sizeof(*copies), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(fx->test, copies);
-	for (i = 0; i < num; i++)
-		copies[i] = dma_fence_get(fences[i]);
-	array = dma_fence_array_create(num, copies, dma_fence_context_alloc(1), 1,
-				       false);
-	KUNIT_ASSERT_NOT_NULL(fx->test, array);
-	return &array->base;
-}
-
 /*
  * Jobs each of which waits for all before it: to follow each of the ways from the last to
  * the first would take for ever, and by recursion all of the stack.
@@ -882,7 +861,7 @@ static void ttm_move_deadline_follows_no_container(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < MVT_LATE_JOBS; i++) {
-		before = mvt_all_of(fx, fences, i);
+		before = i ? mvt_array_create(fx, fences, i) : NULL;
 		fences[i] = mvt_arm_clear(fx, NULL, before ?: &dep->base);
 		dma_fence_put(before);
 	}
