@@ -400,7 +400,7 @@ static void about_routines(void)
 			       machine->routines[i].needs);
 	for (dir = 0; dir < TTM_MOVE_NUM_DIRS; dir++)
 		printf("about\tchosen %s\t%s\n", ttm_move_dir_name(dir),
-		       ttm_move_routine_of(dir, true)->name);
+		       ttm_move_routine_of(dir, true, true)->name);
 }
 
 static unsigned long parse_number(const char *text, unsigned long max)

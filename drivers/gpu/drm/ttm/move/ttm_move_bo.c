@@ -483,7 +483,7 @@ int ttm_bo_move_memcpy_async(struct ttm_move_device *mdev,
 			     struct ttm_operation_ctx *ctx,
 			     struct ttm_resource *dst_mem)
 {
-	struct ttm_move_plan plan;
+	struct ttm_move_plan plan __uninitialized; /* Small moves would feel it. */
 	int ret;
 
 	dma_resv_assert_held(bo->base.resv);

@@ -144,6 +144,7 @@ static const struct ttm_move_routine ttm_move_routines[] = {
 		.align = 16,
 		.unit = 64,
 		.fpu = true,
+		.streams = true,
 		.copy = ttm_move_sse41_copy,
 		.clear = ttm_move_sse41_clear,
 	},
@@ -157,6 +158,7 @@ static const struct ttm_move_routine ttm_move_routines[] = {
 		.align = 32,
 		.unit = 128,
 		.fpu = true,
+		.streams = true,
 		.copy = ttm_move_avx2_copy,
 		.clear = ttm_move_avx2_clear,
 	},
@@ -170,6 +172,7 @@ static const struct ttm_move_routine ttm_move_routines[] = {
 		.align = 64,
 		.unit = 256,
 		.fpu = true,
+		.streams = true,
 		.copy = ttm_move_avx512_copy,
 		.clear = ttm_move_avx512_clear,
 	},
@@ -186,10 +189,10 @@ struct ttm_move_machine ttm_move_this_machine = {
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_this_machine);
 
 /*
- * By whether the aperture is plain memory, and by the direction. A copy looks at it
- * once, with READ_ONCE(), so that an override may come at any time.
+ * By whether the move is large, and the aperture plain memory, and by the direction. A
+ * copy looks at it once, with READ_ONCE(), so that an override may come at any time.
  */
-static const struct ttm_move_routine *ttm_move_chosen[2][TTM_MOVE_NUM_DIRS];
+static const struct ttm_move_routine *ttm_move_chosen[2][2][TTM_MOVE_NUM_DIRS];
 
 /* Which one is wanted in the place of the chosen ones, or NULL. */
 static const struct ttm_move_routine *ttm_move_wanted;
@@ -223,45 +226,61 @@ bool ttm_move_routine_fits(const struct ttm_move_machine *machine,
 }
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_routine_fits);
 
+/* What the caches could keep is slower by far to write past them. */
+static bool ttm_move_size_fits(const struct ttm_move_routine *routine,
+			       enum ttm_move_dir dir, bool large)
+{
+	return large || !routine->streams || ttm_move_dir_has_io(dir);
+}
+
 /*
  * @wanted where it can be had, and otherwise the best that can; NULL where the table
  * has nothing for the direction.
  */
 const struct ttm_move_routine *
 ttm_move_routine_choose(const struct ttm_move_machine *machine,
-			enum ttm_move_dir dir, bool plain,
+			enum ttm_move_dir dir, bool plain, bool large,
 			const struct ttm_move_routine *wanted)
 {
 	const struct ttm_move_routine *best = NULL, *routine;
 
-	if (wanted && ttm_move_routine_fits(machine, wanted, dir, plain))
+	if (wanted && ttm_move_size_fits(wanted, dir, large) &&
+	    ttm_move_routine_fits(machine, wanted, dir, plain))
 		return wanted;
 
 	for (routine = machine->routines;
 	     routine < machine->routines + machine->num; routine++)
-		if (ttm_move_routine_fits(machine, routine, dir, plain) &&
+		if (ttm_move_size_fits(routine, dir, large) &&
+		    ttm_move_routine_fits(machine, routine, dir, plain) &&
 		    (!best || routine->priority > best->priority))
 			best = routine;
 	return best;
 }
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_routine_choose);
 
+static void ttm_move_copy_choose_for(bool plain, bool large)
+{
+	enum ttm_move_dir dir;
+
+	for (dir = 0; dir < TTM_MOVE_NUM_DIRS; dir++)
+		WRITE_ONCE(ttm_move_chosen[large][plain][dir],
+			   ttm_move_routine_choose(&ttm_move_this_machine, dir,
+						   plain, large,
+						   ttm_move_wanted));
+}
+
 static void ttm_move_copy_choose(void)
 {
-	unsigned int plain, dir;
-
-	for (plain = 0; plain < 2; plain++)
-		for (dir = 0; dir < TTM_MOVE_NUM_DIRS; dir++)
-			WRITE_ONCE(ttm_move_chosen[plain][dir],
-				   ttm_move_routine_choose(&ttm_move_this_machine,
-							   dir, plain,
-							   ttm_move_wanted));
+	ttm_move_copy_choose_for(false, false);
+	ttm_move_copy_choose_for(false, true);
+	ttm_move_copy_choose_for(true, false);
+	ttm_move_copy_choose_for(true, true);
 }
 
 const struct ttm_move_routine *ttm_move_routine_of(enum ttm_move_dir dir,
-						   bool plain)
+						   bool plain, bool large)
 {
-	return READ_ONCE(ttm_move_chosen[plain][dir]);
+	return READ_ONCE(ttm_move_chosen[large][plain][dir]);
 }
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_routine_of);
 
@@ -319,7 +338,7 @@ static bool ttm_move_routine_check(const struct ttm_move_routine *routine)
  */
 int ttm_move_copy_override(const char *name)
 {
-	bool early = !ttm_move_chosen[0][0];
+	bool early = !ttm_move_chosen[0][0][0];
 	const struct ttm_move_routine *routine = ttm_move_routine_find(name);
 	char list[64];
 
@@ -519,19 +538,15 @@ static enum ttm_move_dir ttm_move_copy_dir(bool dst_io, bool src_io)
 
 /*
  * Copy by the routine that was chosen. @plain: what is I/O memory of either end is plain
- * memory. @large: the caches could not keep all of the move. Stores that go past them are
- * by far the slower ones for what they could.
+ * memory. @large: the caches could not keep all of the move.
  */
 void ttm_move_copy_map(struct iosys_map *dst, const struct iosys_map *src,
 		       size_t bytes, bool plain, bool large)
 {
 	enum ttm_move_dir dir = ttm_move_copy_dir(dst->is_iomem, src->is_iomem);
 
-	if (dir == TTM_MOVE_RAM_TO_RAM && !large)
-		ttm_move_copy_plain(dst, src, bytes);
-	else
-		ttm_move_copy_by(ttm_move_routine_of(dir, plain), dir, dst, src,
-				 bytes);
+	ttm_move_copy_by(ttm_move_routine_of(dir, plain, large), dir, dst, src,
+			 bytes);
 }
 
 void ttm_move_clear_map(struct iosys_map *dst, size_t bytes, bool plain,
@@ -540,8 +555,5 @@ void ttm_move_clear_map(struct iosys_map *dst, size_t bytes, bool plain,
 	enum ttm_move_dir dir = dst->is_iomem ? TTM_MOVE_CLEAR_IO :
 						TTM_MOVE_CLEAR_RAM;
 
-	if (dir == TTM_MOVE_CLEAR_RAM && !large)
-		ttm_move_clear_plain(dst, bytes);
-	else
-		ttm_move_clear_by(ttm_move_routine_of(dir, plain), dir, dst, bytes);
+	ttm_move_clear_by(ttm_move_routine_of(dir, plain, large), dir, dst, bytes);
 }

@@ -58,6 +58,7 @@ enum ttm_move_io {
  * @align: alignment of what is read, or cleared, in bytes; a power of two
  * @unit: moves multiples of this, in bytes; a power of two
  * @fpu: uses registers of the FPU
+ * @streams: what it writes goes past the caches
  * @copy: move @unit bytes, any number of times. NULL for the plain routine, which
  *	takes the kernel's functions for either kind of memory.
  * @clear: the same with zeroes
@@ -72,6 +73,7 @@ struct ttm_move_routine {
 	unsigned int align;
 	unsigned int unit;
 	bool fpu;
+	bool streams;
 	void (*copy)(void *dst, const void *src, size_t bytes);
 	void (*clear)(void *dst, size_t bytes);
 };
@@ -102,10 +104,10 @@ void ttm_move_clear_map(struct iosys_map *dst, size_t bytes, bool plain,
 /* The choice, and what it was. */
 const struct ttm_move_routine *
 ttm_move_routine_choose(const struct ttm_move_machine *machine,
-			enum ttm_move_dir dir, bool plain,
+			enum ttm_move_dir dir, bool plain, bool large,
 			const struct ttm_move_routine *wanted);
 const struct ttm_move_routine *ttm_move_routine_of(enum ttm_move_dir dir,
-						   bool plain);
+						   bool plain, bool large);
 const char *ttm_move_dir_name(enum ttm_move_dir dir);
 int ttm_move_copy_override(const char *name);
 const char *ttm_move_copy_overridden(void);

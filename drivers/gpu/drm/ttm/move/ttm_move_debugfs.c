@@ -37,12 +37,13 @@ static void ttm_move_show_routines(struct seq_file *m)
 	enum ttm_move_dir dir;
 
 	seq_printf(m, "routines: %s\n", ttm_move_copy_overridden());
-	seq_printf(m, "%-12s %-14s %s\n", "direction", "plain_memory",
-		   "other_aperture");
+	seq_printf(m, "%-12s %-14s %-14s %s\n", "direction", "plain_memory",
+		   "other_aperture", "small");
 	for (dir = 0; dir < TTM_MOVE_NUM_DIRS; dir++)
-		seq_printf(m, "%-12s %-14s %s\n", ttm_move_dir_name(dir),
-			   ttm_move_routine_of(dir, true)->name,
-			   ttm_move_routine_of(dir, false)->name);
+		seq_printf(m, "%-12s %-14s %-14s %s\n", ttm_move_dir_name(dir),
+			   ttm_move_routine_of(dir, true, true)->name,
+			   ttm_move_routine_of(dir, false, true)->name,
+			   ttm_move_routine_of(dir, true, false)->name);
 }
 
 static void ttm_move_show_job(struct seq_file *m, struct ttm_move_job *job)

@@ -52,6 +52,7 @@ static const struct mvt_table mvt_table = {
 		.name = "wide", .needs = "width", .valid = mvt_has,
 		.priority = 3, .dirs = MVT_ALL_DIRS,
 		.io = TTM_MOVE_IO_NATIVE, .align = 64, .unit = 64,
+		.streams = true,
 		.copy = mvt_wide_copy, .clear = mvt_wide_clear,
 	},
 	.fast = {
@@ -95,7 +96,7 @@ static void mvt_expect(struct mvt_machine *m, enum ttm_move_dir dir, bool plain,
 		       const struct ttm_move_routine *want)
 {
 	const struct ttm_move_routine *routine =
-		ttm_move_routine_choose(&m->machine, dir, plain, m->wanted);
+		ttm_move_routine_choose(&m->machine, dir, plain, true, m->wanted);
 
 	KUNIT_ASSERT_NOT_NULL(m->test, routine);
 	KUNIT_EXPECT_STREQ_MSG(m->test, routine->name, want->name,
@@ -158,7 +159,7 @@ static void ttm_move_choice_may_be_none(struct kunit *test)
 	m.machine.num = 1;
 	KUNIT_EXPECT_NULL(test, ttm_move_routine_choose(&m.machine,
 							TTM_MOVE_RAM_TO_RAM,
-							true, NULL));
+							true, true, NULL));
 }
 
 static bool mvt_dir_has_io(enum ttm_move_dir dir)
@@ -205,6 +206,27 @@ static void ttm_move_choice_heeds_io_without_address(struct kunit *test)
 			   mvt_dir_has_io(dir) ? &m.table.plain : &m.table.wide);
 }
 
+/* Nobody's word makes what the caches could keep go past them. */
+static void ttm_move_choice_heeds_the_caches(struct kunit *test)
+{
+	const struct ttm_move_routine *small;
+	enum ttm_move_dir dir;
+	struct mvt_machine m;
+
+	mvt_machine_init(test, &m);
+	m.table.fast.dirs = BIT(TTM_MOVE_RAM_TO_RAM);
+	for (dir = 0; dir < TTM_MOVE_NUM_DIRS; dir++) {
+		small = ttm_move_routine_choose(&m.machine, dir, true, false,
+						&m.table.wide);
+		if (dir == TTM_MOVE_RAM_TO_RAM)
+			KUNIT_EXPECT_PTR_EQ(test, small, &m.table.fast);
+		else if (dir == TTM_MOVE_CLEAR_RAM)
+			KUNIT_EXPECT_PTR_EQ(test, small, &m.table.plain);
+		else
+			KUNIT_EXPECT_PTR_EQ(test, small, &m.table.wide);
+	}
+}
+
 static void ttm_move_choice_can_be_overridden(struct kunit *test)
 {
 	struct mvt_machine m;
@@ -242,6 +264,7 @@ static void ttm_move_table_is_sound(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, routine->name, "plain");
 	KUNIT_EXPECT_EQ(test, routine->dirs, MVT_ALL_DIRS);
 	KUNIT_EXPECT_TRUE(test, routine->valid());
+	KUNIT_EXPECT_FALSE(test, routine->streams);
 	for (; routine < machine->routines + machine->num; routine++) {
 		KUNIT_EXPECT_TRUE(test, is_power_of_2(routine->align));
 		KUNIT_EXPECT_TRUE(test, IS_ALIGNED(PAGE_SIZE, routine->unit));
@@ -255,7 +278,7 @@ static void ttm_move_table_is_sound(struct kunit *test)
 /* Nothing that could be had in this direction is better. */
 static void mvt_expect_best(struct kunit *test, enum ttm_move_dir dir, bool plain)
 {
-	const struct ttm_move_routine *chosen = ttm_move_routine_of(dir, plain);
+	const struct ttm_move_routine *chosen = ttm_move_routine_of(dir, plain, true);
 	const struct ttm_move_machine *machine = &ttm_move_this_machine;
 	unsigned int i;
 
@@ -278,6 +301,9 @@ static void mvt_expect_all_best(struct kunit *test)
 	for (dir = 0; dir < TTM_MOVE_NUM_DIRS; dir++) {
 		mvt_expect_best(test, dir, true);
 		mvt_expect_best(test, dir, false);
+		if (!mvt_dir_has_io(dir))
+			KUNIT_EXPECT_FALSE(test, ttm_move_routine_of(dir, true,
+								     false)->streams);
 	}
 }
 
@@ -311,7 +337,7 @@ static void ttm_move_override_refuses_what_there_is_not(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ttm_move_copy_override(""), -EINVAL);
 	KUNIT_EXPECT_STREQ(test, ttm_move_copy_overridden(), "plain");
 	KUNIT_EXPECT_STREQ(test,
-			   ttm_move_routine_of(TTM_MOVE_RAM_TO_RAM, true)->name,
+			   ttm_move_routine_of(TTM_MOVE_RAM_TO_RAM, true, true)->name,
 			   "plain");
 }
 
@@ -331,7 +357,7 @@ static void mvt_check_override(struct kunit *test,
 	for (dir = 0; dir < TTM_MOVE_NUM_DIRS; dir++)
 		if (ttm_move_routine_fits(machine, routine, dir, true))
 			KUNIT_EXPECT_PTR_EQ(test, routine,
-					    ttm_move_routine_of(dir, true));
+					    ttm_move_routine_of(dir, true, true));
 }
 
 static void ttm_move_override_takes_every_routine(struct kunit *test)
@@ -545,6 +571,7 @@ static struct kunit_case ttm_move_copy_cases[] = {
 	KUNIT_CASE(ttm_move_choice_heeds_the_hypervisor),
 	KUNIT_CASE(ttm_move_choice_heeds_the_aperture),
 	KUNIT_CASE(ttm_move_choice_heeds_io_without_address),
+	KUNIT_CASE(ttm_move_choice_heeds_the_caches),
 	KUNIT_CASE(ttm_move_choice_can_be_overridden),
 	KUNIT_CASE(ttm_move_override_knows_its_limits),
 	KUNIT_CASE(ttm_move_table_is_sound),
