@@ -156,12 +156,13 @@ static void mw_pages_free(struct ttm_tt *tt)
 	kvfree(tt->pages);
 }
 
-/* The iterators want nothing of the ttm_tt but its pages. */
+/* The iterators want nothing of the ttm_tt but its pages, and how they are cached. */
 static int mw_pages_alloc(struct ttm_tt *tt, u64 bytes)
 {
 	u32 pages = bytes >> PAGE_SHIFT;
 
 	memset(tt, 0, sizeof(*tt));
+	tt->caching = ttm_cached;
 	tt->pages = kvcalloc(pages + 1, sizeof(*tt->pages), GFP_KERNEL);
 	if (!tt->pages)
 		return -ENOMEM;

@@ -235,8 +235,8 @@ static int ttm_move_plan_execute(const struct ttm_move_plan *plan)
 }
 
 /*
- * Asking somebody else would take longer: few bytes, nobody to wait for, and no device
- * that makes each access slow.
+ * Asking somebody else would take longer: few bytes, nobody to wait for, and nothing that
+ * makes each access slow.
  */
 static bool ttm_move_bo_is_quick(struct ttm_move_device *mdev,
 				 struct ttm_buffer_object *bo,
@@ -244,7 +244,7 @@ static bool ttm_move_bo_is_quick(struct ttm_move_device *mdev,
 {
 	if (plan->bytes > READ_ONCE(ttm_move_limits.caller_bytes))
 		return false;
-	if (plan->op == TTM_MOVE_COPY && ttm_move_mem_is_device(&plan->src))
+	if (plan->op == TTM_MOVE_COPY && ttm_move_mem_is_far(&plan->src))
 		return false;
 	if (!ttm_move_bo_is_idle(bo, ttm_move_bo_dependency(mdev, bo)))
 		return false;

@@ -20,7 +20,7 @@ void *ttm_move_zalloc(size_t bytes);
 /* ttm_move_iter.c */
 void ttm_move_mem_init_none(struct ttm_move_mem *mem);
 bool ttm_move_mem_fini_may_sleep(const struct ttm_move_mem *mem);
-bool ttm_move_mem_is_device(const struct ttm_move_mem *mem);
+bool ttm_move_mem_is_far(const struct ttm_move_mem *mem);
 bool ttm_move_mem_holds(const struct ttm_move_mem *mem, u64 bytes);
 
 /* ttm_move_job.c */

@@ -37,6 +37,7 @@ void ttm_move_mem_init_none(struct ttm_move_mem *mem)
 {
 	mem->ops = NULL;
 	mem->owned_map = false;
+	mem->uncached = false;
 }
 
 /* iterators: page vector */
@@ -100,6 +101,7 @@ void ttm_move_mem_init_tt(struct ttm_move_mem *mem, struct ttm_tt *tt,
 	mem->bytes = (u64)tt->num_pages << PAGE_SHIFT;
 	mem->pages = tt->pages;
 	mem->prot = prot;
+	mem->uncached = tt->caching != ttm_cached;
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_init_tt);
 
@@ -404,11 +406,12 @@ unsigned int ttm_move_mem_num_runs(const struct ttm_move_mem *mem)
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_num_runs);
 
-/* Whether each access to the memory goes to a device and back. */
-bool ttm_move_mem_is_device(const struct ttm_move_mem *mem)
+/* Whether each access goes all the way, to a device and back or past the caches. */
+bool ttm_move_mem_is_far(const struct ttm_move_mem *mem)
 {
-	return !mem->ops->maps_tt &&
-	       (mem->aperture.iomap || mem->aperture.map.is_iomem);
+	if (mem->ops->maps_tt)
+		return mem->uncached;
+	return mem->aperture.iomap || mem->aperture.map.is_iomem;
 }
 
 /*

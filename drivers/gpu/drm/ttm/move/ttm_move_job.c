@@ -56,25 +56,29 @@ static bool ttm_move_is_plain(const struct ttm_move_iter *iter,
 	return !map->is_iomem || iter->mem->aperture.plain;
 }
 
-/* The caches could not keep it. */
+/* The caches could not keep it, or may not. */
 static bool ttm_move_is_large(const struct ttm_move_iter *iter)
 {
-	return iter->mem->bytes >= TTM_MOVE_LARGE_BYTES;
+	return iter->mem->bytes >= TTM_MOVE_LARGE_BYTES || iter->mem->uncached;
 }
 
-/* Copies the longest run of the source that starts at @offset, at most @max bytes. */
-static ssize_t ttm_move_copy_run(struct iosys_map *dst, bool dst_plain,
+/*
+ * Copies the longest run of the source that starts at @offset, at most @max bytes, to
+ * where @map, of @dst, says.
+ */
+static ssize_t ttm_move_copy_run(struct ttm_move_iter *dst, struct iosys_map *map,
 				 struct ttm_move_iter *src, u64 offset,
 				 size_t max)
 {
-	struct iosys_map map;
-	ssize_t n = ttm_move_iter_map(src, offset, max, &map);
+	struct iosys_map from;
+	ssize_t n = ttm_move_iter_map(src, offset, max, &from);
 
 	if (n > 0) {
-		ttm_move_copy_map(dst, &map, n,
-				  dst_plain && ttm_move_is_plain(src, &map),
-				  ttm_move_is_large(src));
-		ttm_move_iter_unmap(src, &map);
+		ttm_move_copy_map(map, &from, n,
+				  ttm_move_is_plain(dst, map) &&
+				  ttm_move_is_plain(src, &from),
+				  ttm_move_is_large(dst) || ttm_move_is_large(src));
+		ttm_move_iter_unmap(src, &from);
 	}
 	return n;
 }
@@ -93,8 +97,7 @@ static ssize_t ttm_move_copy_slice(struct ttm_move_iter *dst,
 
 	to = map;
 	for (done = 0; done < bytes; done += n) {
-		n = ttm_move_copy_run(&to, ttm_move_is_plain(dst, &map), src,
-				      offset + done, bytes - done);
+		n = ttm_move_copy_run(dst, &to, src, offset + done, bytes - done);
 		if (n < 0)
 			break;
 		iosys_map_incr(&to, n);

@@ -56,17 +56,17 @@ module_param_named(cpus, ttm_move_limits.cpus, uint, 0644);
 MODULE_PARM_DESC(cpus,
 		 "While so many CPUs copy for one device, no worker is added (default: 0, what is online and what last_cpu_bytes says)");
 
-/* What reading costs is the way to device memory and back, which each CPU waits for. */
-static bool ttm_move_job_reads_device(const struct ttm_move_job *job)
+/* What reading costs is the way to the memory and back, which each CPU waits for. */
+static bool ttm_move_job_reads_far(const struct ttm_move_job *job)
 {
-	return job->op == TTM_MOVE_COPY && ttm_move_mem_is_device(&job->src);
+	return job->op == TTM_MOVE_COPY && ttm_move_mem_is_far(&job->src);
 }
 
 static const unsigned int *ttm_move_job_limit(const struct ttm_move_job *job)
 {
 	if (job->op == TTM_MOVE_CLEAR)
 		return &ttm_move_limits.clear_workers;
-	if (ttm_move_job_reads_device(job))
+	if (ttm_move_job_reads_far(job))
 		return &ttm_move_limits.read_workers;
 	return &ttm_move_limits.write_workers;
 }

@@ -885,6 +885,23 @@ static void ttm_move_bo_few_bytes_are_moved_at_once(struct kunit *test)
 	mvt_bo_verify(fx, mbo);
 }
 
+/* Few, but it takes its time to read them. */
+static void ttm_move_bo_uncached_pages_are_not_read_at_once(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo;
+
+	ttm_move_limits.caller_bytes = MVT_BO_PAGES << PAGE_SHIFT;
+	fx->caching = ttm_write_combined;
+	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 1);
+	mvt_bo_verify(fx, mbo);
+	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 1);
+	mvt_bo_verify(fx, mbo);
+}
+
 static void ttm_move_bo_refused_by_prepare_moves_at_once(struct kunit *test)
 {
 	struct mvt *fx = test->priv;
@@ -1304,6 +1321,7 @@ static struct kunit_case ttm_move_bo_cases[] = {
 	KUNIT_CASE(ttm_move_bo_allocates_once_per_move),
 	KUNIT_CASE_PARAM(ttm_move_bo_few_bytes_are_moved_at_once,
 			 mvt_layout_gen_params),
+	KUNIT_CASE(ttm_move_bo_uncached_pages_are_not_read_at_once),
 	KUNIT_CASE(ttm_move_bo_refused_by_prepare_moves_at_once),
 	KUNIT_CASE(ttm_move_bo_may_not_wait),
 	KUNIT_CASE(ttm_move_bo_may_not_wait_for_dependency),

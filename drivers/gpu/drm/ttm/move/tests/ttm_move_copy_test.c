@@ -3,6 +3,8 @@
  * Which routine is chosen, on machines that there are not, and what those of this machine
  * do to bytes.
  */
+#include <drm/ttm/ttm_tt.h>
+
 #include "ttm_move_kunit.h"
 #include "../ttm_move_copy.h"
 
@@ -459,6 +461,44 @@ static void ttm_move_routine_depends_on_the_size(struct kunit *test)
 			TTM_MOVE_LARGE_BYTES, true);
 }
 
+static bool mvt_copies_wide(struct kunit *test, const struct ttm_move_mem *dst,
+			    const struct ttm_move_mem *src)
+{
+	mvt_was_wide = false;
+	KUNIT_EXPECT_EQ(test, ttm_move_copy(dst, src, 0, PAGE_SIZE), 0);
+	return mvt_was_wide;
+}
+
+static bool mvt_clears_wide(struct kunit *test, const struct ttm_move_mem *dst)
+{
+	mvt_was_wide = false;
+	KUNIT_EXPECT_EQ(test, ttm_move_clear(dst, 0, PAGE_SIZE), 0);
+	return mvt_was_wide;
+}
+
+/* What no cache keeps is read by streaming loads, however little it is. */
+static void ttm_move_routine_depends_on_the_caching(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct page *page = virt_to_page(mvt_page(fx, 1));
+	struct ttm_tt tt = { .pages = &page, .num_pages = 1, .caching = ttm_cached };
+	struct ttm_move_mem vram, pages;
+	struct mvt_machine m;
+
+	mvt_machine_init(test, &m);
+	mvt_become_guest(test, &m);
+	ttm_move_mem_init_linear(&vram, &fx->aperture, 0, PAGE_SIZE);
+	ttm_move_mem_init_tt(&pages, &tt, PAGE_KERNEL);
+	KUNIT_EXPECT_FALSE(test, mvt_copies_wide(test, &vram, &pages));
+	KUNIT_EXPECT_FALSE(test, mvt_clears_wide(test, &pages));
+
+	tt.caching = ttm_write_combined;
+	ttm_move_mem_init_tt(&pages, &tt, PAGE_KERNEL);
+	KUNIT_EXPECT_TRUE(test, mvt_copies_wide(test, &vram, &pages));
+	KUNIT_EXPECT_TRUE(test, mvt_copies_wide(test, &pages, &vram));
+	KUNIT_EXPECT_TRUE(test, mvt_clears_wide(test, &pages));
+}
+
 /* Bytes */
 
 #define MVT_TRIALS	64
@@ -581,6 +621,7 @@ static struct kunit_case ttm_move_copy_cases[] = {
 	KUNIT_CASE(ttm_move_override_refuses_what_the_cpu_lacks),
 	KUNIT_CASE(ttm_move_routine_depends_on_the_drivers_word),
 	KUNIT_CASE(ttm_move_routine_depends_on_the_size),
+	KUNIT_CASE(ttm_move_routine_depends_on_the_caching),
 	KUNIT_CASE(ttm_move_routines_move_the_right_bytes),
 	{}
 };

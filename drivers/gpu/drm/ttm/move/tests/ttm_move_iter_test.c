@@ -182,6 +182,7 @@ static void mvt_area_init_tt(struct mvt *fx, struct mvt_area *area,
 	unsigned int i, num = mvt_random_runs(fx, half, PAGE_SIZE, runs);
 	u64 offset;
 
+	area->tt.caching = ttm_cached;
 	area->tt.pages = area->pages;
 	for (i = 0; i < num; i++)
 		for (offset = 0; offset < runs[i].bytes; offset += PAGE_SIZE)
@@ -601,6 +602,7 @@ static void ttm_move_iter_misses_a_page(struct kunit *test)
 	ssize_t n;
 
 	mvt_area_add_page(fx, area, 0);
+	area->tt.caching = ttm_cached;
 	area->tt.pages = area->pages;
 	area->tt.num_pages = 2;
 	ttm_move_mem_init_tt(&area->mem, &area->tt, PAGE_KERNEL);

@@ -497,6 +497,7 @@ static void mvt_tt_init(struct mvt *fx, struct ttm_tt *tt, unsigned int missing)
 	unsigned int i;
 
 	memset(tt, 0, sizeof(*tt));
+	tt->caching = ttm_cached;
 	tt->num_pages = MVT_PAGES;
 	tt->pages = kunit_kcalloc(fx->test, MVT_PAGES, sizeof(*tt->pages),
 				  GFP_KERNEL);

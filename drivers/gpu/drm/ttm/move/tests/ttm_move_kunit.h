@@ -155,6 +155,7 @@ enum mvt_source {
  * @counts: objects and pages
  * @context: of those who move objects and create them
  * @source: of the signals of mvt_bo_add_users()
+ * @caching: of system pages
  * @user_error: that those users end with, and others if the test says so
  * @signals: sent by each source
  * @fences: all &struct mvt_fence
@@ -182,6 +183,7 @@ struct mvt {
 	struct mvt_counts counts;
 	enum mvt_context context;
 	enum mvt_source source;
+	enum ttm_caching caching;
 	int user_error;
 	atomic_t signals[MVT_NUM_SOURCES];
 	struct list_head fences;

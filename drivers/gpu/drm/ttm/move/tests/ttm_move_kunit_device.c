@@ -202,12 +202,13 @@ static const struct ttm_move_ops mvt_move_ops = {
 static struct ttm_tt *mvt_tt_create(struct ttm_buffer_object *bo, u32 page_flags)
 {
 	struct ttm_tt *tt = kzalloc(sizeof(*tt), GFP_KERNEL);
+	struct mvt *fx = mvt_from_bdev(bo->bdev);
 
-	if (tt && ttm_tt_init(tt, bo, page_flags, ttm_cached, 0)) {
+	if (tt && ttm_tt_init(tt, bo, page_flags, fx->caching, 0)) {
 		kfree(tt);
 		return NULL;
 	}
-	atomic_add(!!tt, &mvt_from_bdev(bo->bdev)->counts.tts);
+	atomic_add(!!tt, &fx->counts.tts);
 	return tt;
 }
 
@@ -373,6 +374,7 @@ int mvt_init(struct kunit *test)
 	fx->was_tainted = mvt_is_tainted();
 	fx->funcs = mvt_bdev_funcs;
 	fx->ops = mvt_move_ops;
+	fx->caching = ttm_cached;
 	fx->limits = ttm_move_limits;
 	/* However small, moves are made by the worker that the test is about. */
 	ttm_move_limits.caller_bytes = 0;
