@@ -74,7 +74,7 @@ deb: ## make a Debian package that builds the modules by DKMS (scripts/deb --hel
 htmldocs: ## build the documentation
 	@scripts/htmldocs $(options)
 
-readme: ## put the tables of the last make run and make bench into the documents
+readme: ## put the tables of the last measurements into the documents
 	@scripts/readme
 
 clean: ## remove everything that was built or reported, but not the downloads

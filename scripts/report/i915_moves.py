@@ -174,8 +174,10 @@ def time_table(case: str, entries: dict) -> List[str]:
              + f"  {'mean':>8}{'p50':>9}{'p99':>9}"]
     kinds = next(iter(entries.values()))["blocked"]
     for kind in kinds:
-        lines.append(time_row(kind, {variant: entry["blocked"][kind]
-                                     for variant, entry in entries.items()}))
+        # Only what goes out of local memory gets pages.
+        if kind.startswith("eviction") or "without" not in kind:
+            lines.append(time_row(kind, {variant: entry["blocked"][kind]
+                                         for variant, entry in entries.items()}))
     return lines
 
 
