@@ -60,6 +60,17 @@ def move_rows(samples: List[dict]) -> List[Row]:
     return rows
 
 
+def several_rows(samples: List[dict]) -> List[Row]:
+    """The calls for several moves in a row."""
+    rows = []
+    for bytes_ in distinct(select(samples, bench="several"), "bytes"):
+        for direction in ("in", "out"):
+            some = select(samples, bench="several", bytes=bytes_, dir=direction)
+            rows.append(compare(f"{TIMES['hook_ns']} {direction} {size(bytes_)}, four in a row",
+                                "us", *ways(some, "hook_ns")))
+    return rows
+
+
 def rate_rows(samples: List[dict]) -> List[Row]:
     """Small moves in a second."""
     return [compare(f"4 KiB moves, {window} in flight", "1/s",
@@ -169,6 +180,9 @@ def targets(rows: List[Row]) -> List[Target]:
     return [
         Target("caller blocked, 64 MiB: times shorter", 1000, [
             row for row in starting(rows, blocked) if row.name.endswith(" 64 MiB")]),
+        Target("caller blocked, 64 MiB, four in a row", 1000, [
+            row for row in starting(rows, blocked)
+            if row.name.endswith(" 64 MiB, four in a row")]),
         Target("caller blocked, 4 KiB: at most twice", 0.5, [
             row for row in starting(rows, blocked) if row.name.endswith(" 4 KiB")]),
         Target("copy, 8 MiB and more, of ttm_move_memcpy", 1.0,
@@ -302,8 +316,8 @@ def kernel_samples(folder: str) -> List[dict]:
     path = os.path.join(folder, "uml", "console.log")
     if not os.path.isdir(os.path.dirname(path)):
         return []
-    return demand(parse_kernel(read_lines(path)), path, "copy", "move", "rate", "beside",
-                  "burst")
+    return demand(parse_kernel(read_lines(path)), path, "copy", "move", "several", "rate",
+                  "beside", "burst")
 
 
 def guest_samples(folder: str, cpus: int) -> List[dict]:
@@ -344,7 +358,8 @@ def evaluate(folder: str, accel: str, small: bool) -> dict:
     kernel = kernel_samples(folder)
     rows: List[Row] = []
     if kernel:
-        rows += copy_rows(kernel) + move_rows(kernel) + rate_rows(kernel) + flight_rows(kernel)
+        rows += (copy_rows(kernel) + move_rows(kernel) + several_rows(kernel)
+                 + rate_rows(kernel) + flight_rows(kernel))
         uml_plots(folder, kernel)
     for cpus in CPUS:
         guest = guest_samples(folder, cpus)

@@ -36,6 +36,8 @@ def kernel_log(slow=1):
                 for way, ns in (("worker", 10), ("ttm", 1000)):
                     say(bench="move", dir=direction, bytes=size, way=way, n=1, hook_ns=ns,
                         call_ns=2 * ns, done_ns=2000, all_ns=2100)
+                    say(bench="several", dir=direction, bytes=size, way=way, n=4,
+                        hook_ns=4 * ns if way == "worker" else 8000 * ns, call_ns=8 * ns)
         for window, ns in ((1, 400), (8, 105)):
             for way, each in (("worker", ns), ("ttm", 100)):
                 say(bench="rate", window=window, bytes=4096, way=way, n=10, ns=10 * each)

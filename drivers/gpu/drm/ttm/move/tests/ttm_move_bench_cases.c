@@ -272,6 +272,66 @@ static void ttm_move_bench_move(struct kunit *test)
 	mvb_each_size(test, mvb_move_size);
 }
 
+/* Moves of several objects, none of which is awaited before the next is asked for */
+
+#define MVB_SEVERAL	4
+
+static void mvb_several_once(struct mvb *fx, struct ttm_buffer_object **bos, bool in,
+			     struct mvb_times *times)
+{
+	struct mvb_clock clock;
+	unsigned int i;
+
+	for (i = 0; i < MVB_SEVERAL; i++) {
+		mvb_clock_start(&clock, bos[i]->base.size);
+		fx->hook_ns = 0;
+		mvb_bo_move(fx, bos[i], mvb_mem_type(in));
+		times->call += mvb_clock_ns(&clock);
+		times->hook += fx->hook_ns;
+	}
+	for (i = 0; i < MVB_SEVERAL; i++)
+		mvb_bo_wait(fx, bos[i]);
+	mvb_settle(fx);
+}
+
+static void mvb_several_sample(struct mvb *fx, struct ttm_buffer_object **bos,
+			       enum mvb_way way)
+{
+	struct mvb_times times[2] = {};
+	unsigned int in;
+
+	fx->way = way;
+	for (in = 2; in--;) {
+		mvb_several_once(fx, bos, in, &times[in]);
+		pr_info("bench=several dir=%s bytes=%zu way=%s n=%u hook_ns=%llu call_ns=%llu\n",
+			mvb_direction(in), bos[0]->base.size, mvb_way_names[way],
+			MVB_SEVERAL, times[in].hook, times[in].call);
+	}
+}
+
+static void mvb_several_size(struct mvb *fx, u64 bytes)
+{
+	struct ttm_buffer_object *bos[MVB_SEVERAL];
+	unsigned int i;
+
+	if (bytes > fx->bytes / MVB_SEVERAL)
+		return;
+	for (i = 0; i < MVB_SEVERAL; i++)
+		bos[i] = mvb_bo_create(fx, bytes, TTM_PL_SYSTEM);
+	for (i = 0; i < mvb_rounds(bytes); i++) {
+		mvb_several_sample(fx, bos, MVB_WORKER);
+		mvb_several_sample(fx, bos, MVB_TTM);
+	}
+	for (i = 0; i < MVB_SEVERAL; i++)
+		ttm_bo_put(bos[i]);
+	mvb_settle(fx);
+}
+
+static void ttm_move_bench_several(struct kunit *test)
+{
+	mvb_each_size(test, mvb_several_size);
+}
+
 /* Moves per second */
 
 #define MVB_WINDOW	8
@@ -462,6 +522,7 @@ static void ttm_move_bench_flight(struct kunit *test)
 static struct kunit_case ttm_move_bench_cases[] = {
 	KUNIT_CASE_SLOW(ttm_move_bench_copy),
 	KUNIT_CASE_SLOW(ttm_move_bench_move),
+	KUNIT_CASE_SLOW(ttm_move_bench_several),
 	KUNIT_CASE_SLOW(ttm_move_bench_rate),
 	KUNIT_CASE_SLOW(ttm_move_bench_flight),
 	{}
