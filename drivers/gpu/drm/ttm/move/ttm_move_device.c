@@ -68,7 +68,7 @@ static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 {
 	static atomic_t last_number = ATOMIC_INIT(0);
 	u32 number = atomic_inc_return(&last_number);
-	unsigned int max_active = max(num_online_cpus(), 2u) - 1;
+	unsigned int max_active = max(ttm_move_num_cpus(), 2u) - 1;
 
 	mdev->wq = alloc_workqueue("ttm_move%u_%s",
 				   WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,

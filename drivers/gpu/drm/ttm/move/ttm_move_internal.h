@@ -17,6 +17,14 @@ void ttm_move_device_track(struct ttm_move_job *job);
 void ttm_move_device_untrack(struct ttm_move_job *job);
 void *ttm_move_zalloc(size_t bytes);
 
+/*
+ * Elsewhere the kernel's own mapping of a page stays cached, however TTM wants it mapped.
+ * User Mode Linux has it for the tests.
+ */
+#define TTM_MOVE_HEEDS_CACHING	(IS_ENABLED(CONFIG_X86) ||	\
+				 IS_ENABLED(CONFIG_HIGHMEM) ||	\
+				 IS_ENABLED(CONFIG_UML))
+
 /* ttm_move_iter.c */
 void ttm_move_mem_init_none(struct ttm_move_mem *mem);
 bool ttm_move_mem_fini_may_sleep(const struct ttm_move_mem *mem);
@@ -49,7 +57,7 @@ void ttm_move_timeline_hurry(struct ttm_move_timeline *timeline,
 
 /**
  * struct ttm_move_limits - who makes a copy; module parameters
- * @read_workers: of a copy that reads device memory
+ * @read_workers: of a copy that reads device memory or uncached pages
  * @write_workers: of any other copy
  * @clear_workers: of a job that clears
  * @cpus: while so many copy for a device no worker is added; 0 for as many as are
@@ -70,6 +78,7 @@ struct ttm_move_limits {
 
 extern struct ttm_move_limits ttm_move_limits;
 
+unsigned int ttm_move_num_cpus(void);
 void ttm_move_work_init(struct ttm_move_job *job);
 void ttm_move_work_share(struct ttm_move_job *job);
 void ttm_move_work_queue(struct ttm_move_job *job);

@@ -14,6 +14,7 @@
 #include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched/isolation.h>
 #include <linux/sizes.h>
 
 #include <kunit/visibility.h>
@@ -37,7 +38,7 @@ EXPORT_SYMBOL_IF_KUNIT(ttm_move_limits);
 
 module_param_named(read_workers, ttm_move_limits.read_workers, uint, 0644);
 MODULE_PARM_DESC(read_workers,
-		 "Workers of a copy that reads device memory, at most, up to 16 (default: 8)");
+		 "Workers of a copy that reads device memory, or uncached pages, at most, up to 16 (default: 8)");
 module_param_named(write_workers, ttm_move_limits.write_workers, uint, 0644);
 MODULE_PARM_DESC(write_workers, "Workers of any other copy, at most (default: 4)");
 module_param_named(clear_workers, ttm_move_limits.clear_workers, uint, 0644);
@@ -51,7 +52,7 @@ MODULE_PARM_DESC(last_cpu_bytes,
 		 "Size from which on a move may have all CPUs, and not all but one (default: 64 MiB)");
 module_param_named(caller_bytes, ttm_move_limits.caller_bytes, ulong, 0644);
 MODULE_PARM_DESC(caller_bytes,
-		 "Moves up to this size that need no wait, and do not read device memory, are made in the caller (default: 16 KiB)");
+		 "Moves up to this size that need no wait, and do not read device memory or uncached pages, are made in the caller (default: 16 KiB)");
 module_param_named(cpus, ttm_move_limits.cpus, uint, 0644);
 MODULE_PARM_DESC(cpus,
 		 "While so many CPUs copy for one device, no worker is added (default: 0, what is online and what last_cpu_bytes says)");
@@ -77,6 +78,16 @@ static unsigned int ttm_move_job_max_workers(const struct ttm_move_job *job)
 	return clamp(READ_ONCE(*job->max_workers), 1U, TTM_MOVE_MAX_WORKERS);
 }
 
+/* The CPUs on which the kernel's command line lets unbound workers run. */
+unsigned int ttm_move_num_cpus(void)
+{
+	unsigned int cpu, num = 0;
+
+	for_each_cpu_and(cpu, cpu_online_mask, housekeeping_cpumask(HK_TYPE_DOMAIN))
+		num++;
+	return num;
+}
+
 /* How many CPUs the device's copies may keep busy for the job to get a helper. */
 static int ttm_move_job_max_cpus(const struct ttm_move_job *job)
 {
@@ -84,7 +95,7 @@ static int ttm_move_job_max_cpus(const struct ttm_move_job *job)
 
 	if (cpus)
 		return min_t(unsigned int, cpus, INT_MAX);
-	cpus = num_online_cpus();
+	cpus = ttm_move_num_cpus();
 	if (job->bytes < READ_ONCE(ttm_move_limits.last_cpu_bytes))
 		cpus--;
 	return cpus;
