@@ -63,10 +63,12 @@ static int ttm_move_mem_init_bus(struct ttm_buffer_object *bo,
 	if (!bus->is_iomem)
 		return -EINVAL;
 
-	if (bus->addr)
+	if (!bus->addr)
+		ttm_move_map_bus(bus, ttm_move_resource_bytes(res), &aperture.map);
+	else if (bus->caching == ttm_cached)
 		iosys_map_set_vaddr(&aperture.map, bus->addr);
 	else
-		ttm_move_map_bus(bus, ttm_move_resource_bytes(res), &aperture.map);
+		iosys_map_set_vaddr_iomem(&aperture.map, (void __iomem *)bus->addr);
 	if (iosys_map_is_null(&aperture.map))
 		return -ENOMEM;
 

@@ -891,6 +891,9 @@ static void ttm_move_bo_uncached_pages_are_not_read_at_once(struct kunit *test)
 	struct mvt *fx = test->priv;
 	struct mvt_bo *mbo;
 
+	if (!TTM_MOVE_HEEDS_CACHING)
+		kunit_skip(test, "the kernel maps all pages as cached");
+
 	ttm_move_limits.caller_bytes = MVT_BO_PAGES << PAGE_SHIFT;
 	fx->caching = ttm_write_combined;
 	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
@@ -1178,6 +1181,39 @@ static void ttm_move_bo_maps_for_the_job_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).sync_moves, param->none ? 200 : 0);
 }
 
+/* Mapped by the driver, who says that no cache keeps it. */
+static int mvt_io_mem_reserve_wc(struct ttm_device *bdev, struct ttm_resource *res)
+{
+	if (res->mem_type != TTM_PL_VRAM)
+		return 0;
+
+	res->bus.addr = mvt_vram_addr(mvt_from_bdev(bdev), res, 0);
+	res->bus.is_iomem = true;
+	res->bus.caching = ttm_write_combined;
+	return 0;
+}
+
+/* It is a device's: a caller does not read it. */
+static void ttm_move_bo_mapped_device_memory_is_no_memory(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_bo *mbo;
+
+	if (IS_ENABLED(CONFIG_INDIRECT_IOMEM))
+		kunit_skip(test, "I/O memory is emulated, and has no address");
+
+	fx->ops.init_mem = NULL;
+	fx->funcs.io_mem_reserve = mvt_io_mem_reserve_wc;
+	ttm_move_limits.caller_bytes = MVT_BO_PAGES << PAGE_SHIFT;
+	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
+	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 1);
+	mvt_bo_verify(fx, mbo);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 1);
+	mvt_bo_verify(fx, mbo);
+}
+
 /* Only the bus address of what is in the lower half can be had. */
 static int mvt_io_mem_reserve_half(struct ttm_device *bdev,
 				   struct ttm_resource *res)
@@ -1332,6 +1368,7 @@ static struct kunit_case ttm_move_bo_cases[] = {
 	KUNIT_CASE(ttm_move_bo_rejects_memory_without_mapping),
 	KUNIT_CASE(ttm_move_bo_rejects_memory_with_borrowed_mapping),
 	KUNIT_CASE(ttm_move_bo_rejects_memory_outside_aperture),
+	KUNIT_CASE(ttm_move_bo_mapped_device_memory_is_no_memory),
 	KUNIT_CASE_PARAM(ttm_move_bo_maps_for_the_job_alone,
 			 mvt_memory_gen_params),
 	KUNIT_CASE(ttm_move_bo_unreachable_source_maps_nothing),
