@@ -35,7 +35,7 @@ class Case(NamedTuple):
         """For people."""
         where = self.direction if self.memory == "ram" else f"{self.direction} ({self.memory})"
         plural = "" if self.threads == 1 else "s"
-        return f"{where}, {size(self.granule)}, {self.threads} thread{plural}"
+        return f"{where}, {size(self.granule)} at once, {self.threads} thread{plural}"
 
 
 # GB/s of each repetition, by the way that the bytes took.
@@ -160,7 +160,7 @@ def draw_panel(picture: Picture, y: float, cases: List[Case], measured: Measured
     top = max(median(speeds.values()) for case in cases
               for speeds in measured.cases[case].values())
     first = cases[0]
-    picture.text(LEFT, y - 6, first.name.replace(f", {size(first.granule)}", ""),
+    picture.text(LEFT, y - 6, first.name.replace(f", {size(first.granule)} at once", ""),
                  font_weight="bold")
     picture.text(LEFT - 6, y + 10, f"{top:.1f}", text_anchor="end")
     picture.text(LEFT - 6, y + PANEL, "0 GB/s", text_anchor="end")

@@ -32,7 +32,7 @@ class Report(unittest.TestCase):
     def test_rows(self):
         rows = bench_copy.rows_of(self.measured)
         self.assertEqual(len(rows), 1)
-        self.assertEqual(rows[0].name, "ram_to_ram, 4 KiB, 1 thread: avx2 against memcpy()")
+        self.assertEqual(rows[0].name, "ram_to_ram, 4 KiB at once, 1 thread: avx2 against memcpy()")
         self.assertEqual((rows[0].ours, rows[0].peer), (5, 2.5))
         self.assertEqual((rows[0].ratio, rows[0].spread), (2, 0))
 

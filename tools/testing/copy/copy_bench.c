@@ -387,9 +387,10 @@ static void area_init(struct area *area, const struct options *options)
 	aperture_init(area, options);
 }
 
-/* What a CPU lacks, and what the kernel would choose here. */
-static void about_routines(void)
+/* What a CPU lacks, and what the kernel would choose here for so many bytes. */
+static void about_routines(size_t bytes)
 {
+	bool stream = bytes >= TTM_MOVE_LARGE_BYTES;
 	const struct ttm_move_machine *machine = &ttm_move_this_machine;
 	enum ttm_move_dir dir;
 	unsigned int i;
@@ -400,7 +401,7 @@ static void about_routines(void)
 			       machine->routines[i].needs);
 	for (dir = 0; dir < TTM_MOVE_NUM_DIRS; dir++)
 		printf("about\tchosen %s\t%s\n", ttm_move_dir_name(dir),
-		       ttm_move_routine_of(dir, true, true)->name);
+		       ttm_move_routine_of(dir, true, stream)->name);
 }
 
 static unsigned long parse_number(const char *text, unsigned long max)
@@ -460,7 +461,7 @@ int main(int argc, char **argv)
 
 	parse(&options, argc, argv);
 	ttm_move_copy_init();
-	about_routines();
+	about_routines(options.bytes);
 	area_init(&area, &options);
 	team_start(add_all(&area, options.threads));
 	for (repetition = 0; repetition <= options.repetitions; repetition++) {
