@@ -113,7 +113,7 @@ struct ttm_move_mem_ops {
  * @num_runs: length of the run list
  * @owned_map: the mapping in @aperture was made for this memory alone, and goes
  *	with it
- * @uncached: the CPU's caches keep nothing of @pages
+ * @uncached: the CPU's caches keep nothing of @pages where the kernel maps them
  *
  * Constant while a copy uses it, so that several iterators may walk it at once.
  */

@@ -31,6 +31,7 @@ typedef uint64_t u64;
 #define SZ_64K			0x10000ul
 
 #define CONFIG_INDIRECT_IOMEM	0
+#define CONFIG_KMSAN			0
 #define IS_ENABLED(CONFIG_option)	(CONFIG_option)
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #define IS_ALIGNED(x, a)	(((x) & ((a) - 1)) == 0)
@@ -96,10 +97,6 @@ static inline void instrument_write(void *vaddr, size_t bytes)
 #ifdef __SANITIZE_ADDRESS__
 	__asan_storeN(vaddr, bytes);
 #endif
-}
-
-static inline void kmsan_unpoison_memory(const void *vaddr, size_t bytes)
-{
 }
 
 /* The CPU */

@@ -15,7 +15,6 @@
 #include <linux/io.h>
 #include <linux/kconfig.h>
 #include <linux/kernel.h>
-#include <linux/kmsan-checks.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/printk.h>
@@ -189,7 +188,7 @@ struct ttm_move_machine ttm_move_this_machine = {
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_this_machine);
 
 /*
- * By whether the move is large, and the aperture plain memory, and by the direction. A
+ * By whether the move is to stream, and the aperture plain memory, and by the direction. A
  * copy looks at it once, with READ_ONCE(), so that an override may come at any time.
  */
 static const struct ttm_move_routine *ttm_move_chosen[2][2][TTM_MOVE_NUM_DIRS];
@@ -215,11 +214,16 @@ static bool ttm_move_io_fits(const struct ttm_move_machine *machine,
 	}
 }
 
-/* Whether @routine can be had on @machine in the direction @dir. */
+/*
+ * Whether @routine can be had on @machine in the direction @dir. KMSAN follows bytes
+ * through the kernel's own functions alone.
+ */
 bool ttm_move_routine_fits(const struct ttm_move_machine *machine,
 			   const struct ttm_move_routine *routine,
 			   enum ttm_move_dir dir, bool plain)
 {
+	if (IS_ENABLED(CONFIG_KMSAN) && routine->copy)
+		return false;
 	return (routine->dirs & BIT(dir)) && routine->valid() &&
 	       (!ttm_move_dir_has_io(dir) ||
 		ttm_move_io_fits(machine, routine, plain));
@@ -228,9 +232,9 @@ EXPORT_SYMBOL_IF_KUNIT(ttm_move_routine_fits);
 
 /* What the caches could keep is slower by far to write past them. */
 static bool ttm_move_size_fits(const struct ttm_move_routine *routine,
-			       enum ttm_move_dir dir, bool large)
+			       enum ttm_move_dir dir, bool stream)
 {
-	return large || !routine->streams || ttm_move_dir_has_io(dir);
+	return stream || !routine->streams || ttm_move_dir_has_io(dir);
 }
 
 /*
@@ -239,18 +243,18 @@ static bool ttm_move_size_fits(const struct ttm_move_routine *routine,
  */
 const struct ttm_move_routine *
 ttm_move_routine_choose(const struct ttm_move_machine *machine,
-			enum ttm_move_dir dir, bool plain, bool large,
+			enum ttm_move_dir dir, bool plain, bool stream,
 			const struct ttm_move_routine *wanted)
 {
 	const struct ttm_move_routine *best = NULL, *routine;
 
-	if (wanted && ttm_move_size_fits(wanted, dir, large) &&
+	if (wanted && ttm_move_size_fits(wanted, dir, stream) &&
 	    ttm_move_routine_fits(machine, wanted, dir, plain))
 		return wanted;
 
 	for (routine = machine->routines;
 	     routine < machine->routines + machine->num; routine++)
-		if (ttm_move_size_fits(routine, dir, large) &&
+		if (ttm_move_size_fits(routine, dir, stream) &&
 		    ttm_move_routine_fits(machine, routine, dir, plain) &&
 		    (!best || routine->priority > best->priority))
 			best = routine;
@@ -258,14 +262,14 @@ ttm_move_routine_choose(const struct ttm_move_machine *machine,
 }
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_routine_choose);
 
-static void ttm_move_copy_choose_for(bool plain, bool large)
+static void ttm_move_copy_choose_for(bool plain, bool stream)
 {
 	enum ttm_move_dir dir;
 
 	for (dir = 0; dir < TTM_MOVE_NUM_DIRS; dir++)
-		WRITE_ONCE(ttm_move_chosen[large][plain][dir],
+		WRITE_ONCE(ttm_move_chosen[stream][plain][dir],
 			   ttm_move_routine_choose(&ttm_move_this_machine, dir,
-						   plain, large,
+						   plain, stream,
 						   ttm_move_wanted));
 }
 
@@ -278,9 +282,9 @@ static void ttm_move_copy_choose(void)
 }
 
 const struct ttm_move_routine *ttm_move_routine_of(enum ttm_move_dir dir,
-						   bool plain, bool large)
+						   bool plain, bool stream)
 {
-	return READ_ONCE(ttm_move_chosen[large][plain][dir]);
+	return READ_ONCE(ttm_move_chosen[stream][plain][dir]);
 }
 EXPORT_SYMBOL_IF_KUNIT(ttm_move_routine_of);
 
@@ -378,13 +382,11 @@ static void *ttm_move_vaddr(const struct iosys_map *map)
 	return map->is_iomem ? (void __force *)map->vaddr_iomem : map->vaddr;
 }
 
-/* Sanitizers do not see what assembly does; to KMSAN, a device knows its bytes. */
+/* Sanitizers do not see what assembly does. */
 static void ttm_move_see_write(const struct iosys_map *dst, size_t bytes)
 {
-	if (dst->is_iomem)
-		return;
-	instrument_write(dst->vaddr, bytes);
-	kmsan_unpoison_memory(dst->vaddr, bytes);
+	if (!dst->is_iomem)
+		instrument_write(dst->vaddr, bytes);
 }
 
 static void ttm_move_see_read(const struct iosys_map *src, size_t bytes)
@@ -399,7 +401,7 @@ static void ttm_move_see_read(const struct iosys_map *src, size_t bytes)
  */
 static void ttm_move_stream_begin(const struct ttm_move_routine *routine)
 {
-	if (!routine->fpu)
+	if (!routine->streams)
 		return;
 	/* Streaming loads may pass older accesses to the same bytes. */
 	mb();
@@ -407,7 +409,7 @@ static void ttm_move_stream_begin(const struct ttm_move_routine *routine)
 
 static void ttm_move_stream_end(const struct ttm_move_routine *routine)
 {
-	if (!routine->fpu)
+	if (!routine->streams)
 		return;
 	/* Younger stores may pass streaming ones: the signal's must not. */
 	wmb();
@@ -538,22 +540,22 @@ static enum ttm_move_dir ttm_move_copy_dir(bool dst_io, bool src_io)
 
 /*
  * Copy by the routine that was chosen. @plain: what is I/O memory of either end is plain
- * memory. @large: the caches could not keep all of the move.
+ * memory. @stream: the caches could not keep all of the move, or may not.
  */
 void ttm_move_copy_map(struct iosys_map *dst, const struct iosys_map *src,
-		       size_t bytes, bool plain, bool large)
+		       size_t bytes, bool plain, bool stream)
 {
 	enum ttm_move_dir dir = ttm_move_copy_dir(dst->is_iomem, src->is_iomem);
 
-	ttm_move_copy_by(ttm_move_routine_of(dir, plain, large), dir, dst, src,
+	ttm_move_copy_by(ttm_move_routine_of(dir, plain, stream), dir, dst, src,
 			 bytes);
 }
 
 void ttm_move_clear_map(struct iosys_map *dst, size_t bytes, bool plain,
-			bool large)
+			bool stream)
 {
 	enum ttm_move_dir dir = dst->is_iomem ? TTM_MOVE_CLEAR_IO :
 						TTM_MOVE_CLEAR_RAM;
 
-	ttm_move_clear_by(ttm_move_routine_of(dir, plain, large), dir, dst, bytes);
+	ttm_move_clear_by(ttm_move_routine_of(dir, plain, stream), dir, dst, bytes);
 }

@@ -94,9 +94,9 @@ struct ttm_move_machine {
 
 void ttm_move_copy_init(void);
 void ttm_move_copy_map(struct iosys_map *dst, const struct iosys_map *src,
-		       size_t bytes, bool plain, bool large);
+		       size_t bytes, bool plain, bool stream);
 void ttm_move_clear_map(struct iosys_map *dst, size_t bytes, bool plain,
-			bool large);
+			bool stream);
 
 /* From here on a move is large: more than the caches could keep. */
 #define TTM_MOVE_LARGE_BYTES	SZ_16M
@@ -104,10 +104,10 @@ void ttm_move_clear_map(struct iosys_map *dst, size_t bytes, bool plain,
 /* The choice, and what it was. */
 const struct ttm_move_routine *
 ttm_move_routine_choose(const struct ttm_move_machine *machine,
-			enum ttm_move_dir dir, bool plain, bool large,
+			enum ttm_move_dir dir, bool plain, bool stream,
 			const struct ttm_move_routine *wanted);
 const struct ttm_move_routine *ttm_move_routine_of(enum ttm_move_dir dir,
-						   bool plain, bool large);
+						   bool plain, bool stream);
 const char *ttm_move_dir_name(enum ttm_move_dir dir);
 int ttm_move_copy_override(const char *name);
 const char *ttm_move_copy_overridden(void);

@@ -23,4 +23,4 @@ static const struct kernel_param_ops ttm_move_param_ops = {
 };
 
 module_param_cb(copy, &ttm_move_param_ops, NULL, 0644);
-MODULE_PARM_DESC(copy, "How to move bytes: auto (default), plain, or another routine of those that debugfs shows and the CPU has");
+MODULE_PARM_DESC(copy, "How to move bytes: auto (default), plain, or another routine that the CPU has");

@@ -101,7 +101,7 @@ void ttm_move_mem_init_tt(struct ttm_move_mem *mem, struct ttm_tt *tt,
 	mem->bytes = (u64)tt->num_pages << PAGE_SHIFT;
 	mem->pages = tt->pages;
 	mem->prot = prot;
-	mem->uncached = tt->caching != ttm_cached;
+	mem->uncached = TTM_MOVE_HEEDS_CACHING && tt->caching != ttm_cached;
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_init_tt);
 

@@ -20,8 +20,9 @@
 #include "ttm_move_section.h"
 #include "ttm_move_trace.h"
 
-/* A copy gives way to others at least this often, in bytes. */
+/* A copy gives way to others at least this often, in bytes; more often where it is slow. */
 #define TTM_MOVE_SLICE_BYTES	SZ_64K
+#define TTM_MOVE_UNCACHED_BYTES	SZ_4K
 
 /* How long the job has been in flight, in nanoseconds. */
 s64 ttm_move_job_age(const struct ttm_move_job *job)
@@ -57,9 +58,14 @@ static bool ttm_move_is_plain(const struct ttm_move_iter *iter,
 }
 
 /* The caches could not keep it, or may not. */
-static bool ttm_move_is_large(const struct ttm_move_iter *iter)
+static bool ttm_move_must_stream(const struct ttm_move_iter *iter)
 {
 	return iter->mem->bytes >= TTM_MOVE_LARGE_BYTES || iter->mem->uncached;
+}
+
+static u64 ttm_move_slice_bytes(const struct ttm_move_iter *iter)
+{
+	return iter->mem->uncached ? TTM_MOVE_UNCACHED_BYTES : TTM_MOVE_SLICE_BYTES;
 }
 
 /*
@@ -77,7 +83,8 @@ static ssize_t ttm_move_copy_run(struct ttm_move_iter *dst, struct iosys_map *ma
 		ttm_move_copy_map(map, &from, n,
 				  ttm_move_is_plain(dst, map) &&
 				  ttm_move_is_plain(src, &from),
-				  ttm_move_is_large(dst) || ttm_move_is_large(src));
+				  ttm_move_must_stream(dst) ||
+				  ttm_move_must_stream(src));
 		ttm_move_iter_unmap(src, &from);
 	}
 	return n;
@@ -109,12 +116,12 @@ static ssize_t ttm_move_copy_slice(struct ttm_move_iter *dst,
 int ttm_move_copy_some(struct ttm_move_iter *dst, struct ttm_move_iter *src,
 		       u64 offset, u64 bytes)
 {
+	u64 slice = min(ttm_move_slice_bytes(dst), ttm_move_slice_bytes(src));
 	u64 end = offset + bytes;
 	ssize_t n;
 
 	for (; offset < end; offset += n) {
-		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
-		n = ttm_move_copy_slice(dst, src, offset, n);
+		n = ttm_move_copy_slice(dst, src, offset, min(end - offset, slice));
 		if (n < 0)
 			return n;
 		cond_resched();
@@ -149,15 +156,14 @@ int ttm_move_clear_some(struct ttm_move_iter *dst, u64 offset, u64 bytes,
 			bool skip_holes)
 {
 	struct iosys_map map;
-	u64 end = offset + bytes;
+	u64 slice = ttm_move_slice_bytes(dst), end = offset + bytes;
 	ssize_t n;
 
 	for (; offset < end; offset += n) {
-		n = min_t(u64, end - offset, TTM_MOVE_SLICE_BYTES);
-		n = ttm_move_iter_map(dst, offset, n, &map);
+		n = ttm_move_iter_map(dst, offset, min(end - offset, slice), &map);
 		if (n > 0) {
 			ttm_move_clear_map(&map, n, ttm_move_is_plain(dst, &map),
-					   ttm_move_is_large(dst));
+					   ttm_move_must_stream(dst));
 			ttm_move_iter_unmap(dst, &map);
 		} else if (skip_holes) {
 			n = PAGE_SIZE - offset_in_page(offset);
