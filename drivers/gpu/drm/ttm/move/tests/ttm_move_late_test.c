@@ -213,6 +213,8 @@ static void ttm_move_late_signals_race_with_arm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, MVT_RACE_ROUNDS);
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).copied_bytes,
 			MVT_RACE_ROUNDS * MVT_BYTES);
+	if (num_online_cpus() > 1 && !during)
+		kunit_skip(test, "no signal came during arm");
 }
 
 static struct kunit_case ttm_move_late_cases[] = {

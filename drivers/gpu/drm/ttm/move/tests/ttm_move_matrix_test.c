@@ -118,7 +118,7 @@ static unsigned int mvt_fail_each(struct mvt *fx, const struct mvt_cell *cell,
 {
 	unsigned int nth = 1;
 
-	mvt_faults_enable(faults);
+	KUNIT_EXPECT_TRUE(fx->test, mvt_faults_enable(faults));
 	while (mvt_fail_at(fx, cell, nth))
 		nth++;
 	mvt_faults_enable(MVT_FAULTS_NONE);
