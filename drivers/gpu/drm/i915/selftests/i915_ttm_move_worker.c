@@ -36,6 +36,12 @@ static int mw_expect(const char *what, int is, int expected)
 	return -EINVAL;
 }
 
+/* The list of subtests takes -EINTR for a user who has had enough, and for no failure. */
+static int mw_uninterrupted(int err)
+{
+	return err == -EINTR ? mw_expect("the test's result", err, 0) : err;
+}
+
 /* Fences of the test's own */
 
 /**

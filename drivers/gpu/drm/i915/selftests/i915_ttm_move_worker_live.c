@@ -418,6 +418,11 @@ static int mw_end(struct drm_i915_private *i915, int ret)
 #include "i915_ttm_move_worker_copies.c"
 #include "i915_ttm_move_worker_users.c"
 
+static int mw_live_teardown(int err, void *i915)
+{
+	return __i915_live_teardown(mw_uninterrupted(err), i915);
+}
+
 int i915_ttm_move_worker_live_selftests(struct drm_i915_private *i915)
 {
 	static const struct i915_subtest tests[] = {
@@ -458,5 +463,6 @@ int i915_ttm_move_worker_live_selftests(struct drm_i915_private *i915)
 		return 0;
 	}
 
-	return i915_live_subtests(tests, i915);
+	return __i915_subtests(__func__, __i915_live_setup, mw_live_teardown,
+			       tests, ARRAY_SIZE(tests), i915);
 }

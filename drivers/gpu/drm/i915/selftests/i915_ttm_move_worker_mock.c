@@ -418,6 +418,11 @@ static int mw_mock_fragmented(void *arg)
 
 #include "i915_ttm_move_worker_jobs.c"
 
+static int mw_mock_teardown(int err, void *i915)
+{
+	return __i915_nop_teardown(mw_uninterrupted(err), i915);
+}
+
 int i915_ttm_move_worker_mock_selftests(void)
 {
 	static const struct i915_subtest tests[] = {
@@ -438,7 +443,8 @@ int i915_ttm_move_worker_mock_selftests(void)
 	if (!i915)
 		return -ENOMEM;
 
-	ret = i915_subtests(tests, i915);
+	ret = __i915_subtests(__func__, __i915_nop_setup, mw_mock_teardown,
+			      tests, ARRAY_SIZE(tests), i915);
 	mock_destroy_device(i915);
 	return ret;
 }
