@@ -22,6 +22,8 @@ EXPECTATIONS = """\
 # a comment
 fail live/gt/clocks the clocks are not exact
 deselect live/perf never ends
+skip mock/vma/pin it has no pins
+skip live/quiet it has nothing to say
 seconds mock/vma 7
 """
 
@@ -78,6 +80,13 @@ class Plan(unittest.TestCase):
                          [("live/gt", "others")])
         self.assertEqual([job.filter for job in jobs(patterns=["live/gt*", "live/gt/others"])],
                          ["!clocks", "clocks"])
+
+    def test_patterns_that_match_nothing(self):
+        for pattern, names in (("live/gt", []), ("live/gt/others", []), ("live/gu*", ["live/gu*"]),
+                               ("*", [])):
+            self.assertEqual(selftests.unmatched([pattern], ["mock", "live"],
+                                                 jobs(patterns=[pattern])), names)
+        self.assertEqual(selftests.unmatched(["mock/none"], ["live"], []), [])
 
     def test_what_is_flaky_runs_apart(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -178,6 +187,39 @@ class Report(unittest.TestCase):
         without = CONSOLE.replace("[    4.2] i915: Running gt_tests/others\n", "")
         self.assertEqual(self.bad(pristine=CONSOLE, integrated=without),
                          ["live/gt", "live/gt/others"])
+
+    def test_a_skip_that_nobody_expects(self):
+        skips = CONSOLE.replace("[    4.3]", "[    4.3] no others here, skipping\n[    4.3]")
+        self.assertEqual(self.bad(integrated=skips), ["live/gt/others"])
+
+    def test_an_expected_failure_that_takes_the_guest_along(self):
+        end = CONSOLE.index("[    6.2]")
+        self.assertEqual(self.bad(integrated=CONSOLE[:end] + "[    6.2] Kernel panic - dead\n"),
+                         ["live/gt/clocks", "live/gt/log"])
+        self.assertEqual(self.bad(integrated=CONSOLE[:end] + "[    7.0] job: end 4 deadline\n"),
+                         ["live/gt/clocks"])
+
+    def test_an_expected_complaint_is_of_its_kind(self):
+        expected = selftests.Expectations({"live/gt/log": ("fail", "too many locks")}, {})
+        for said, bad in (("lockdep: MAX_LOCK_DEPTH too low!", False),
+                          ("lockdep: MAX_LOCK_DEPTH too low!; kasan: BUG: KASAN: x", True)):
+            tally = selftests.Tally()
+            tally.add(selftests.Outcome("live/gt/log", "fail", 0, said))
+            self.assertEqual(selftests.judge("live/gt/log", {"integrated": tally}, expected,
+                                             "integrated").bad, bad)
+
+    def test_leaks(self):
+        leak = ("unreferenced object 0xffff8880048784c0 (size {}):\n"
+                "  comm \"modprobe\", pid 415, jiffies 4294750286\n  backtrace (crc 3635a2bd):\n"
+                "    kmemleak_alloc+0x28/0x30\n    {}+0x35/0x70\n")
+        for size, function, bad in ((8, "kstrdup", []), (8, "kmemdup", ["live/quiet/log"]),
+                                    (64, "kstrdup", ["live/quiet/log"])):
+            leaks = CONSOLE.replace("[    3.2]", leak.format(size, function) + "[    3.2]")
+            self.assertEqual(self.bad(pristine=CONSOLE, integrated=leaks), bad)
+
+    def test_lockdep_that_is_off(self):
+        off = CONSOLE.replace("[    3.2]", "[    3.2] job: lockdep has found something and is off\n[    3.2]")
+        self.assertEqual(self.bad(pristine=CONSOLE, integrated=off), ["live/quiet/log"])
 
     def test_rows(self):
         rows = {row.split("\t")[0]: row.split("\t")[2]

@@ -32,7 +32,9 @@ PATTERNS = [(kind, re.compile(pattern)) for kind, pattern in (
                 r"|bad unlock balance|held lock freed|lock held when returning"
                 r"|lock held at task exit|Invalid wait context"
                 r"|nested lock was not taken|MAX_LOCK(DEP|_DEPTH)\w* too low"
-                r"|suspicious RCU usage"),
+                r"|suspicious RCU usage|trying to register non-static key"
+                r"|turning off the locking correctness validator"
+                r"|Disabling lock debugging|lockdep has found something"),
     ("sleep in atomic", r"sleeping function called from invalid context"
                         r"|scheduling while atomic|Voluntary context switch within RCU"),
     ("lock debugging", r"BUG: (spin|rw)?lock|DEBUG_LOCKS_WARN_ON"
@@ -47,7 +49,10 @@ PATTERNS = [(kind, re.compile(pattern)) for kind, pattern in (
     ("fault", r"[Gg]eneral protection fault|[Uu]nable to handle|Oops:|stack segment"
               r"|invalid opcode|divide error|kernel BUG at|BUG: |traps: |segfault at"),
     ("panic", r"Kernel panic"),
-    ("warning", r"WARNING: |WARN_ON"),
+    ("warning", r"WARNING: |WARN_ON|ttm_move: there is no tracepoint"
+                r"|vmap allocation for size \S+ failed"),
+    ("name", r"sysfs: cannot create duplicate filename"),
+    ("debugfs", r"debugfs: .* already present!"),
     ("graphics error", r"\[drm(:\w+)?[^]]*\] \*ERROR\*|\*ERROR\*"),
     ("module", r"Unknown symbol|disagrees about version of symbol"
                r"|cannot load |invalid module format"),

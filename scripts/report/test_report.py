@@ -63,10 +63,22 @@ class KernelLog(unittest.TestCase):
             "module": "vttm: Unknown symbol ttm_move_job_create (err -2)",
             "taint": "other: loading out-of-tree module taints kernel.",
             "stack trace": "Call Trace:",
+            "name": "sysfs: cannot create duplicate filename '/bus/pci'",
+            "debugfs": "debugfs: Directory 'mock' with parent 'dri' already present!",
         }
         for kind, text in samples.items():
             with self.subTest(kind):
                 self.assertEqual([f.kind for f in scan(f"<4>[   12.5] {text}\r\n")], [kind])
+
+    def test_other_words_for_the_same(self):
+        for text, kind in (("INFO: trying to register non-static key.", "lockdep"),
+                           ("turning off the locking correctness validator.", "lockdep"),
+                           ("Disabling lock debugging due to kernel taint", "lockdep"),
+                           ("job: lockdep has found something and is off: x", "lockdep"),
+                           ("vmap allocation for size 2101248 failed: use vmalloc=", "warning"),
+                           ("ttm_move: there is no tracepoint 'kmalloc'", "warning")):
+            with self.subTest(text):
+                self.assertEqual([f.kind for f in scan(text)], [kind])
 
     def test_only_the_exact_taint_message_is_expected(self):
         for text in ("vttm: loading out-of-tree module taints kernel. Really",
