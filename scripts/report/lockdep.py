@@ -76,6 +76,8 @@ RULES = (
          "lock left by work", ("mvb_section_open", SECTION)),
     Rule("section_closed", "the worker's section, closed by begin()",
          "bad unlock balance", ("ttm_move_work", SECTION)),
+    Rule("publish_outside", "a fence that is made outside of a section",
+         "outside of a section", ("ttm_move_breaks_publish_outside", "ttm_move_timeline_add")),
     Rule("signal_outside", "a worker that signals outside of a section",
          "outside of a section", ("ttm_move_breaks_signal_outside", "ttm_move_timeline_retire")),
     Rule("signal_in_callback", "a signal in a callback of another fence",

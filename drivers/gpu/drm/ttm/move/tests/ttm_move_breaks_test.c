@@ -432,9 +432,14 @@ static const struct dma_fence_ops mvb_fence_ops = {
 
 static void mvb_publish(struct mvb *b)
 {
+	ttm_move_timeline_add(b->job.timeline, &b->job, &mvb_fence_ops);
+}
+
+static void mvb_publish_inside(struct mvb *b)
+{
 	bool cookie = ttm_move_section_begin();
 
-	ttm_move_timeline_add(b->job.timeline, &b->job, &mvb_fence_ops);
+	mvb_publish(b);
 	ttm_move_section_end(cookie);
 }
 
@@ -454,21 +459,31 @@ static void mvb_retire_inside(struct mvb *b)
 }
 
 /* The worker's own steps. */
-static void ttm_move_breaks_signal_outside(struct kunit *test)
+static void mvb_expect_signal(struct kunit *test, void (*publish)(struct mvb *b),
+			      void (*retire)(struct mvb *b))
 {
 	struct mvb *b = mvb_create(test, NULL);
 	struct dma_fence *fence = &b->job.fence;
 
 	b->job.timeline = ttm_move_timeline_create("breaks");
 	KUNIT_ASSERT_NOT_NULL(test, b->job.timeline);
-	mvb_publish(b);
-	if (breaks)
-		mvb_retire(b);
-	else
-		mvb_retire_inside(b);
+	publish(b);
+	retire(b);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
 	dma_fence_put(fence);
 	ttm_move_timeline_put(b->job.timeline);
+}
+
+static void ttm_move_breaks_publish_outside(struct kunit *test)
+{
+	mvb_expect_signal(test, breaks ? mvb_publish : mvb_publish_inside,
+			  mvb_retire_inside);
+}
+
+static void ttm_move_breaks_signal_outside(struct kunit *test)
+{
+	mvb_expect_signal(test, mvb_publish_inside,
+			  breaks ? mvb_retire : mvb_retire_inside);
 }
 
 /* Callbacks: any context, neither copies nor signals, the order of locks */
@@ -707,6 +722,7 @@ static struct kunit_case ttm_move_breaks_cases[] = {
 	KUNIT_CASE(ttm_move_breaks_fence_wait),
 	KUNIT_CASE(ttm_move_breaks_section_open),
 	KUNIT_CASE(ttm_move_breaks_section_closed),
+	KUNIT_CASE(ttm_move_breaks_publish_outside),
 	KUNIT_CASE(ttm_move_breaks_signal_outside),
 	KUNIT_CASE(ttm_move_breaks_signal_in_callback),
 	KUNIT_CASE(ttm_move_breaks_copy_in_callback),

@@ -92,6 +92,7 @@ struct mvt_hooks {
  * @count: calls since mvt_allocs_reset()
  * @fail: number of the call that fails, counted from 1; 0 for none
  * @fail_all: every call fails
+ * @vmalloc: the memory is of vmalloc()
  * @num_caches: number of @caches
  * @caches: where the memory comes from, by its size in @sizes
  * @sizes: in bytes
@@ -100,6 +101,7 @@ struct mvt_allocs {
 	unsigned int count;
 	unsigned int fail;
 	bool fail_all;
+	bool vmalloc;
 	unsigned int num_caches;
 	struct kmem_cache *caches[8];
 	size_t sizes[8];

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sprintf.h>
+#include <linux/vmalloc.h>
 
 #include <kunit/static_stub.h>
 #include <kunit/test-bug.h>
@@ -47,6 +48,8 @@ static void *mvt_zalloc(size_t bytes)
 
 	if (++allocs->count == allocs->fail || allocs->fail_all)
 		return NULL;
+	if (allocs->vmalloc)
+		return vzalloc(bytes);
 
 	cache = mvt_cache(allocs, bytes);
 	return cache ? kmem_cache_zalloc(cache, GFP_KERNEL) :
@@ -63,6 +66,7 @@ void mvt_allocs_reset(struct mvt *fx)
 	fx->allocs.count = 0;
 	fx->allocs.fail = 0;
 	fx->allocs.fail_all = false;
+	fx->allocs.vmalloc = false;
 }
 
 /* With everything given back, or it complains. */

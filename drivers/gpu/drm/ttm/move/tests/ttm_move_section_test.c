@@ -5,6 +5,8 @@
  */
 #include <linux/cpumask.h>
 #include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -260,31 +262,96 @@ static struct dma_fence *mvt_arm_mapped(struct mvt *fx)
 	return ttm_move_job_arm(job);
 }
 
-/* Nor does whoever undoes a mapping: it is left to the queue where all may sleep. */
-static void ttm_move_release_unmaps_elsewhere(struct kunit *test)
+/* The release of what @arm makes does not hold up anybody, where that of others does. */
+static void mvt_expect_released_elsewhere(struct mvt *fx,
+					  struct dma_fence *(*arm)(struct mvt *fx))
 {
 	DECLARE_COMPLETION_ONSTACK(gate);
-	struct mvt *fx = test->priv;
-	struct dma_fence *blocked, *plain, *mapped;
-
-	if (!IS_ENABLED(CONFIG_INDIRECT_IOMEM))
-		kunit_skip(test, "needs emulated I/O memory");
+	struct dma_fence *blocked, *plain, *sleeper;
 
 	workqueue_set_max_active(fx->mdev.release_wq, 1);
 	blocked = mvt_arm_blocked(fx, &gate);
 	mvt_wait(fx, blocked);
 	plain = ttm_move_job_arm(mvt_copy_create(fx));
 	flush_workqueue(fx->mdev.wq);
-	KUNIT_EXPECT_EQ(test, mvt_count_in_flight(fx), 1);
-	mapped = mvt_arm_mapped(fx);
+	KUNIT_EXPECT_EQ(fx->test, mvt_count_in_flight(fx), 1);
+	sleeper = arm(fx);
 	flush_workqueue(fx->mdev.wq);
-	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(mapped));
-	KUNIT_EXPECT_EQ(test, mvt_count_in_flight(fx), 2);
+	KUNIT_EXPECT_TRUE(fx->test, dma_fence_is_signaled(sleeper));
+	KUNIT_EXPECT_EQ(fx->test, mvt_count_in_flight(fx), 2);
 
 	complete_all(&gate);
 	mvt_expect_done(fx, blocked, 1);
 	mvt_expect_done(fx, plain, 1);
-	mvt_expect_done(fx, mapped, 1);
+	mvt_expect_done(fx, sleeper, 1);
+}
+
+/* Nor does whoever undoes a mapping: it is left to the queue where all may sleep. */
+static void ttm_move_release_unmaps_elsewhere(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_INDIRECT_IOMEM))
+		kunit_skip(test, "needs emulated I/O memory");
+
+	mvt_expect_released_elsewhere(test->priv, mvt_arm_mapped);
+}
+
+/* A copy that waits for so many that the list of them is of vmalloc(). */
+static struct dma_fence *mvt_arm_many_deps(struct mvt *fx)
+{
+	struct mvt_fence *users[TTM_MOVE_INLINE_DEPS + 1];
+	struct ttm_move_job *job = mvt_copy_create(fx);
+	struct dma_fence *fence;
+	unsigned int i;
+
+	fx->allocs.vmalloc = true;
+	for (i = 0; i < ARRAY_SIZE(users); i++) {
+		users[i] = mvt_fence_create(fx);
+		KUNIT_EXPECT_EQ(fx->test, 0,
+				ttm_move_job_add_dependency(job, &users[i]->base));
+	}
+	fx->allocs.vmalloc = false;
+	KUNIT_EXPECT_TRUE(fx->test, is_vmalloc_addr(job->deps));
+	fence = ttm_move_job_arm(job);
+	for (i = 0; i < ARRAY_SIZE(users); i++)
+		mvt_fence_signal(users[i]);
+	return fence;
+}
+
+/* A job that clears so many pieces that the list of them is of vmalloc(). */
+static struct dma_fence *mvt_arm_many_runs(struct mvt *fx)
+{
+	const unsigned int num = TTM_MOVE_INLINE_RUNS + 1;
+	struct ttm_move_job *job = mvt_job_create(fx);
+	struct ttm_move_mem dst;
+	struct scatterlist *sg;
+	struct sg_table st;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(fx->test, sg_alloc_table(&st, num, GFP_KERNEL), 0);
+	for_each_sg(st.sgl, sg, num, i) {
+		sg_dma_address(sg) = 2 * i * PAGE_SIZE;
+		sg_dma_len(sg) = PAGE_SIZE;
+	}
+	ttm_move_mem_init_sg(&dst, &fx->aperture, &st, 0, num * PAGE_SIZE);
+	fx->allocs.vmalloc = true;
+	KUNIT_EXPECT_EQ(fx->test, ttm_move_mem_snapshot(&dst), 0);
+	fx->allocs.vmalloc = false;
+	KUNIT_EXPECT_TRUE(fx->test, is_vmalloc_addr(dst.runs));
+	KUNIT_EXPECT_EQ(fx->test, 0,
+			ttm_move_job_set_clear(job, &dst, num * PAGE_SIZE));
+	sg_free_table(&st);
+	return ttm_move_job_arm(job);
+}
+
+/* To free what is of vmalloc() sleeps, too. */
+static void ttm_move_release_frees_dependencies_elsewhere(struct kunit *test)
+{
+	mvt_expect_released_elsewhere(test->priv, mvt_arm_many_deps);
+}
+
+static void ttm_move_release_frees_runs_elsewhere(struct kunit *test)
+{
+	mvt_expect_released_elsewhere(test->priv, mvt_arm_many_runs);
 }
 
 static struct kunit_case ttm_move_section_cases[] = {
@@ -297,6 +364,8 @@ static struct kunit_case ttm_move_section_cases[] = {
 	KUNIT_CASE(ttm_move_copies_leave_a_cpu),
 	KUNIT_CASE(ttm_move_release_holds_up_nobody),
 	KUNIT_CASE(ttm_move_release_unmaps_elsewhere),
+	KUNIT_CASE(ttm_move_release_frees_dependencies_elsewhere),
+	KUNIT_CASE(ttm_move_release_frees_runs_elsewhere),
 	{ }
 };
 
