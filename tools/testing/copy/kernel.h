@@ -29,6 +29,7 @@ typedef uint64_t u64;
 #define SZ_4K			0x1000ul
 #define SZ_16K			0x4000ul
 #define SZ_64K			0x10000ul
+#define SZ_16M			0x1000000ul
 
 #define CONFIG_INDIRECT_IOMEM	0
 #define CONFIG_KMSAN			0
