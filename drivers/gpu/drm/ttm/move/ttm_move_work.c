@@ -81,11 +81,8 @@ static unsigned int ttm_move_job_max_workers(const struct ttm_move_job *job)
 /* The CPUs on which the kernel's command line lets unbound workers run. */
 unsigned int ttm_move_num_cpus(void)
 {
-	unsigned int cpu, num = 0;
-
-	for_each_cpu_and(cpu, cpu_online_mask, housekeeping_cpumask(HK_TYPE_DOMAIN))
-		num++;
-	return num;
+	return cpumask_weight_and(cpu_online_mask,
+				  housekeeping_cpumask(HK_TYPE_DOMAIN));
 }
 
 /* How many CPUs the device's copies may keep busy for the job to get a helper. */
