@@ -214,16 +214,22 @@ struct mvb_times {
 	u64 all;
 };
 
+static void mvb_move_call(struct mvb *fx, struct ttm_buffer_object *bo, bool in,
+			  struct mvb_clock *clock, struct mvb_times *times)
+{
+	mvb_clock_start(clock, bo->base.size);
+	fx->hook_ns = 0;
+	mvb_bo_move(fx, bo, mvb_mem_type(in));
+	times->call += mvb_clock_ns(clock);
+	times->hook += fx->hook_ns;
+}
+
 static void mvb_move_once(struct mvb *fx, struct ttm_buffer_object *bo, bool in,
 			  struct mvb_times *times)
 {
 	struct mvb_clock clock;
 
-	mvb_clock_start(&clock, bo->base.size);
-	fx->hook_ns = 0;
-	mvb_bo_move(fx, bo, mvb_mem_type(in));
-	times->call += mvb_clock_ns(&clock);
-	times->hook += fx->hook_ns;
+	mvb_move_call(fx, bo, in, &clock, times);
 	mvb_bo_wait(fx, bo);
 	times->done += mvb_clock_ns(&clock);
 	mvb_settle(fx);
@@ -282,13 +288,8 @@ static void mvb_several_once(struct mvb *fx, struct ttm_buffer_object **bos, boo
 	struct mvb_clock clock;
 	unsigned int i;
 
-	for (i = 0; i < MVB_SEVERAL; i++) {
-		mvb_clock_start(&clock, bos[i]->base.size);
-		fx->hook_ns = 0;
-		mvb_bo_move(fx, bos[i], mvb_mem_type(in));
-		times->call += mvb_clock_ns(&clock);
-		times->hook += fx->hook_ns;
-	}
+	for (i = 0; i < MVB_SEVERAL; i++)
+		mvb_move_call(fx, bos[i], in, &clock, times);
 	for (i = 0; i < MVB_SEVERAL; i++)
 		mvb_bo_wait(fx, bos[i]);
 	mvb_settle(fx);

@@ -885,24 +885,30 @@ static void ttm_move_bo_few_bytes_are_moved_at_once(struct kunit *test)
 	mvt_bo_verify(fx, mbo);
 }
 
-/* Few, but it takes its time to read them. */
+/* Few bytes, but it takes its time to read them: only the way back is made at once. */
+static void mvt_expect_read_by_job(struct mvt *fx, u32 from, u32 to)
+{
+	struct mvt_bo *mbo;
+
+	ttm_move_limits.caller_bytes = MVT_BO_PAGES << PAGE_SHIFT;
+	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, from);
+	mvt_bo_move(fx, mbo, to);
+	KUNIT_EXPECT_EQ(fx->test, mvt_stats(fx).jobs, 1);
+	mvt_bo_verify(fx, mbo);
+	mvt_bo_move(fx, mbo, from);
+	KUNIT_EXPECT_EQ(fx->test, mvt_stats(fx).jobs, 1);
+	mvt_bo_verify(fx, mbo);
+}
+
 static void ttm_move_bo_uncached_pages_are_not_read_at_once(struct kunit *test)
 {
 	struct mvt *fx = test->priv;
-	struct mvt_bo *mbo;
 
 	if (!TTM_MOVE_HEEDS_CACHING)
 		kunit_skip(test, "the kernel maps all pages as cached");
 
-	ttm_move_limits.caller_bytes = MVT_BO_PAGES << PAGE_SHIFT;
 	fx->caching = ttm_write_combined;
-	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
-	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
-	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 1);
-	mvt_bo_verify(fx, mbo);
-	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
-	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 1);
-	mvt_bo_verify(fx, mbo);
+	mvt_expect_read_by_job(fx, TTM_PL_SYSTEM, TTM_PL_VRAM);
 }
 
 static void ttm_move_bo_refused_by_prepare_moves_at_once(struct kunit *test)
@@ -1184,34 +1190,23 @@ static void ttm_move_bo_maps_for_the_job_alone(struct kunit *test)
 /* Mapped by the driver, who says that no cache keeps it. */
 static int mvt_io_mem_reserve_wc(struct ttm_device *bdev, struct ttm_resource *res)
 {
-	if (res->mem_type != TTM_PL_VRAM)
-		return 0;
+	int ret = mvt_io_mem_reserve(bdev, res);
 
-	res->bus.addr = mvt_vram_addr(mvt_from_bdev(bdev), res, 0);
-	res->bus.is_iomem = true;
 	res->bus.caching = ttm_write_combined;
-	return 0;
+	return ret;
 }
 
 /* It is a device's: a caller does not read it. */
 static void ttm_move_bo_mapped_device_memory_is_no_memory(struct kunit *test)
 {
 	struct mvt *fx = test->priv;
-	struct mvt_bo *mbo;
 
 	if (IS_ENABLED(CONFIG_INDIRECT_IOMEM))
 		kunit_skip(test, "I/O memory is emulated, and has no address");
 
 	fx->ops.init_mem = NULL;
 	fx->funcs.io_mem_reserve = mvt_io_mem_reserve_wc;
-	ttm_move_limits.caller_bytes = MVT_BO_PAGES << PAGE_SHIFT;
-	mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_VRAM);
-	mvt_bo_move(fx, mbo, TTM_PL_SYSTEM);
-	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 1);
-	mvt_bo_verify(fx, mbo);
-	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
-	KUNIT_EXPECT_EQ(test, mvt_stats(fx).jobs, 1);
-	mvt_bo_verify(fx, mbo);
+	mvt_expect_read_by_job(fx, TTM_PL_VRAM, TTM_PL_SYSTEM);
 }
 
 /* Only the bus address of what is in the lower half can be had. */

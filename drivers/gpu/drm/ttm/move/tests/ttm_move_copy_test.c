@@ -21,8 +21,7 @@ static void mvt_wide_copy(void *dst, const void *src, size_t bytes)
 
 static void mvt_wide_clear(void *dst, size_t bytes)
 {
-	mvt_was_wide = true;
-	mvt_longest = max(mvt_longest, bytes);
+	mvt_wide_copy(dst, NULL, bytes);
 }
 
 static bool mvt_has(void)

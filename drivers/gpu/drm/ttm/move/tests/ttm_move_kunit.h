@@ -203,6 +203,7 @@ static inline struct mvt *mvt_from_bdev(struct ttm_device *bdev)
 }
 
 /* ttm_move_kunit_device.c */
+int mvt_io_mem_reserve(struct ttm_device *bdev, struct ttm_resource *res);
 int mvt_init(struct kunit *test);
 void mvt_exit(struct kunit *test);
 void mvt_seed(struct mvt *fx);

@@ -265,7 +265,7 @@ static int mvt_move(struct ttm_buffer_object *bo, bool evict,
 }
 
 /* For memory that nobody describes by a hook; it has to be contiguous. */
-static int mvt_io_mem_reserve(struct ttm_device *bdev, struct ttm_resource *res)
+int mvt_io_mem_reserve(struct ttm_device *bdev, struct ttm_resource *res)
 {
 	if (res->mem_type != TTM_PL_VRAM)
 		return 0;
