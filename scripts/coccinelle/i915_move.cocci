@@ -81,6 +81,16 @@ i915_ttm_move(struct ttm_buffer_object *bo, bool evict, struct ttm_operation_ctx
 	...>
 }
 
+// The CPU needs no table of system pages.
+@@ expression rsgt, obj, mem; @@
+i915_ttm_move(...)
+{
+	<...
+-	rsgt = i915_ttm_resource_get_st(obj, mem);
++	rsgt = i915_ttm_move_worker_rsgt(obj, mem);
+	...>
+}
+
 // An object without bytes to move waits all the same, and as long as it takes.
 @@ expression fence; @@
 i915_ttm_move(struct ttm_buffer_object *bo, bool evict, struct ttm_operation_ctx *ctx, ...)

@@ -81,7 +81,7 @@ struct i915_ttm_move_proxy {
  * @dst: object whose bytes are written, held by the caller; of an ordinary move the
  *	same as @src
  * @dst_mem: where they are written; of an ordinary move not yet @dst's resource
- * @dst_rsgt: the pages of @dst_mem
+ * @dst_rsgt: the pages of @dst_mem, or NULL if that is system memory
  * @ctx: how to wait, where waiting cannot be helped
  * @evict: frees the source's resource at once, on its region's timeline
  * @clear: there are no bytes to read: write zeroes
@@ -108,8 +108,8 @@ struct i915_ttm_move {
 /**
  * struct i915_ttm_move_hold - what a job keeps alive, and awake, until it has retired
  * @obj: the object that is written, or NULL if nobody can reach it any more
- * @src_rsgt: pages that are read, or NULL
- * @dst_rsgt: pages that are written
+ * @src_rsgt: pages of local memory that are read, or NULL
+ * @dst_rsgt: pages of local memory that are written, or NULL
  * @wakeref: the device's memory can be reached
  */
 struct i915_ttm_move_hold {
@@ -131,13 +131,29 @@ static struct i915_ttm_move_worker *i915_ttm_job_worker(const struct ttm_move_jo
 
 /* What a job holds */
 
+/**
+ * i915_ttm_move_worker_rsgt() - the pages of a resource, as a move by the CPU needs them
+ * @obj: the object that has them, or will
+ * @res: the resource
+ *
+ * System pages are reached by the object's struct ttm_tt. A table of them would cost the
+ * caller time for each page, and an IOMMU mapping, and is made where a GPU asks for it.
+ *
+ * Context: Process context. May sleep. @obj is locked.
+ * Return: the table, with a reference, NULL for system memory, or an error, such as
+ * -ENOMEM.
+ */
+struct i915_refct_sgt *
+i915_ttm_move_worker_rsgt(struct drm_i915_gem_object *obj, struct ttm_resource *res)
+{
+	return i915_ttm_cpu_maps_iomem(res) ? i915_ttm_resource_get_st(obj, res) : NULL;
+}
+
 static struct i915_refct_sgt *i915_ttm_move_src_rsgt(const struct i915_ttm_move *move)
 {
-	struct ttm_buffer_object *bo = move->src;
-
 	if (move->clear)
 		return NULL;
-	return i915_ttm_resource_get_st(i915_ttm_to_gem(bo), bo->resource);
+	return i915_ttm_move_worker_rsgt(i915_ttm_to_gem(move->src), move->src->resource);
 }
 
 /* TTM may move an object that waits to be freed; then nobody looks at it any more. */
@@ -165,7 +181,8 @@ i915_ttm_move_hold_create(const struct i915_ttm_move *move)
 	}
 
 	hold->src_rsgt = src_rsgt;
-	hold->dst_rsgt = i915_refct_sgt_get(move->dst_rsgt);
+	if (move->dst_rsgt)
+		hold->dst_rsgt = i915_refct_sgt_get(move->dst_rsgt);
 	hold->obj = i915_ttm_move_get_obj(move);
 	hold->wakeref = intel_runtime_pm_get(i915_ttm_move_rpm(move));
 	return hold;
@@ -651,8 +668,16 @@ static int i915_ttm_move_deps_init(struct i915_deps *deps,
 	return ret;
 }
 
+/* To the blitter all pages are addresses, those of system memory as well. */
+static struct i915_refct_sgt *i915_ttm_move_dst_rsgt(const struct i915_ttm_move *move)
+{
+	if (move->dst_rsgt)
+		return i915_refct_sgt_get(move->dst_rsgt);
+	return i915_ttm_resource_get_st(i915_ttm_to_gem(move->dst), move->dst_mem);
+}
+
 /* All of the move, or an error; then nothing of it is under way. */
-static int i915_ttm_move_submit(struct i915_ttm_move *move)
+static int i915_ttm_move_submit_to(struct i915_ttm_move *move, struct sg_table *dst_st)
 {
 	struct dma_fence *fence;
 	struct i915_deps deps;
@@ -663,13 +688,25 @@ static int i915_ttm_move_submit(struct i915_ttm_move *move)
 		return ret;
 
 	fence = i915_ttm_accel_move(move->src, move->clear, move->dst_mem,
-				    move->dst->ttm, &move->dst_rsgt->table, &deps,
-				    move);
+				    move->dst->ttm, dst_st, &deps, move);
 	i915_deps_fini(&deps);
 	if (IS_ERR(fence))
 		return PTR_ERR(fence);
 	dma_fence_put(fence);
 	return 0;
+}
+
+static int i915_ttm_move_submit(struct i915_ttm_move *move)
+{
+	struct i915_refct_sgt *dst_rsgt = i915_ttm_move_dst_rsgt(move);
+	int ret;
+
+	if (IS_ERR(dst_rsgt))
+		return PTR_ERR(dst_rsgt);
+
+	ret = i915_ttm_move_submit_to(move, &dst_rsgt->table);
+	i915_refct_sgt_put(dst_rsgt);
+	return ret;
 }
 
 static struct dma_fence *i915_ttm_move_by_blitter(struct i915_ttm_move *move)
@@ -745,7 +782,7 @@ static struct dma_fence *i915_ttm_move_run(struct i915_ttm_move *move)
  * @ctx: how to wait, where there is no memory to do without
  * @clear: the object has no bytes yet: write zeroes
  * @dst_mem: where to
- * @dst_rsgt: the pages of @dst_mem; borrowed
+ * @dst_rsgt: of @dst_mem, from i915_ttm_move_worker_rsgt(); borrowed
  *
  * The move waits for all fences of the object. Its own is for the caller to publish,
  * as a kernel fence of the object, and where TTM frees the old resource at once, in
@@ -817,7 +854,7 @@ static struct dma_fence *i915_ttm_move_copy(struct drm_i915_gem_object *dst,
 
 	move.dst_mem = move.dst->resource;
 	move.memcpy = i915_ttm_memcpy_allowed(move.src, move.dst_mem);
-	move.dst_rsgt = i915_ttm_resource_get_st(dst, move.dst_mem);
+	move.dst_rsgt = i915_ttm_move_worker_rsgt(dst, move.dst_mem);
 	if (IS_ERR(move.dst_rsgt))
 		return ERR_CAST(move.dst_rsgt);
 

@@ -27,6 +27,8 @@ void i915_ttm_move_worker_flush(struct drm_i915_private *i915);
 int i915_ttm_move_worker_idle(struct drm_i915_private *i915);
 void i915_ttm_move_worker_debugfs(struct drm_i915_private *i915, struct dentry *root);
 
+struct i915_refct_sgt *
+i915_ttm_move_worker_rsgt(struct drm_i915_gem_object *obj, struct ttm_resource *res);
 struct dma_fence *
 i915_ttm_move_worker_move(struct ttm_buffer_object *bo, bool evict,
 			  struct ttm_operation_ctx *ctx, bool clear,
