@@ -93,6 +93,12 @@ class KernelLog(unittest.TestCase):
         self.assertEqual(len(scan(provoked.replace("ttm_device_init", "ttm_device_fini"))), 1)
         self.assertEqual(len(scan(provoked + "WARNING: CPU: 0\n")), 1)
 
+    def test_only_the_race_with_the_scheduler_is_expected(self):
+        race = "BUG: KCSAN: data-race in process_one_work+0x163/0x7c0"
+        self.assertEqual(scan(race), [])
+        self.assertEqual(len(scan(race + " / ttm_move_run+0x1/0x2")), 1)
+        self.assertEqual(len(scan(race.replace("process_one_work", "ttm_move_run"))), 1)
+
     def test_trace_belongs_to_the_complaint_before(self):
         complaint = "INFO: task x:1 blocked for more than 20 seconds.\n"
         self.assertEqual(len(scan(complaint + "Call Trace:\n")), 1)
