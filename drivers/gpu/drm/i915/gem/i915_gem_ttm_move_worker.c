@@ -137,7 +137,8 @@ static struct i915_ttm_move_worker *i915_ttm_job_worker(const struct ttm_move_jo
  * @res: the resource
  *
  * System pages are reached by the object's struct ttm_tt. A table of them would cost the
- * caller time for each page, and an IOMMU mapping, and is made where a GPU asks for it.
+ * caller time for each page, and an IOMMU mapping. Who binds the object makes it, unless
+ * the pages are a file's, which has one from the beginning.
  *
  * Context: Process context. May sleep. @obj is locked.
  * Return: the table, with a reference, NULL for system memory, or an error, such as
@@ -307,7 +308,7 @@ static u64 i915_ttm_move_bytes(const struct i915_ttm_move *move)
 	return move->src->base.size;
 }
 
-/* The job keeps both tables, so that it needs no copies of them. */
+/* The job keeps the tables of local memory, so that it needs no copies of them. */
 static int i915_ttm_move_job_set(struct ttm_move_job *job,
 				 const struct i915_ttm_move *move)
 {
@@ -793,7 +794,8 @@ static struct dma_fence *i915_ttm_move_run(struct i915_ttm_move *move)
  * Return: the fence, with a reference; NULL if the move was made in the caller; or an
  * error, then nothing is under way: -EIO if nobody can do it, -ERESTARTSYS, -EINTR or
  * -EAGAIN if the caller shall try again, -EBUSY if it would have had to wait and @ctx
- * forbids that, or did and another driver took too long, -ENOMEM.
+ * forbids that, or did and another driver took too long, -ENOMEM, or, where only the
+ * blitter may touch the bytes, what the mapping of their new pages failed with.
  */
 struct dma_fence *
 i915_ttm_move_worker_move(struct ttm_buffer_object *bo, bool evict,

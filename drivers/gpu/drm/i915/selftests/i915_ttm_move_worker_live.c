@@ -427,6 +427,7 @@ int i915_ttm_move_worker_live_selftests(struct drm_i915_private *i915)
 {
 	static const struct i915_subtest tests[] = {
 		SUBTEST(mw_live_sanity),
+		SUBTEST(mw_live_tables),
 		SUBTEST(mw_live_contents),
 		SUBTEST(mw_live_matrix),
 		SUBTEST(mw_live_part_fails),

@@ -23,6 +23,47 @@ static int mw_live_sanity(void *arg)
 	return ret;
 }
 
+/* Pages: a table of those in local memory, none of those that TTM has */
+
+static int mw_has_table_locked(struct drm_i915_gem_object *obj, u64 unused)
+{
+	struct ttm_resource *res = i915_gem_to_ttm(obj)->resource;
+	struct i915_refct_sgt *rsgt = i915_ttm_move_worker_rsgt(obj, res);
+	bool has = rsgt;
+
+	if (IS_ERR(rsgt))
+		return PTR_ERR(rsgt);
+	i915_refct_sgt_put(rsgt);
+	return has;
+}
+
+static int mw_table_once(struct drm_i915_gem_object *obj, bool lmem)
+{
+	u64 seed;
+	int ret = mw_prepare(obj, lmem, &seed);
+
+	if (ret)
+		return ret;
+	if (mw_locked(obj, mw_has_table_locked, 0) == lmem)
+		return 0;
+	pr_err("a table is %s for %s memory\n", lmem ? "needed" : "not needed",
+	       lmem ? "local" : "system");
+	return -EINVAL;
+}
+
+static int mw_live_tables(void *arg)
+{
+	struct drm_i915_gem_object *obj = mw_create(arg, SZ_64K);
+	int ret;
+
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	ret = mw_table_once(obj, true) ?: mw_table_once(obj, false);
+	i915_gem_object_put(obj);
+	return ret;
+}
+
 /* Contents */
 
 static int mw_contents_once(struct drm_i915_gem_object *obj, enum mw_direction dir)
