@@ -79,10 +79,10 @@ PROVOKED = re.compile(
 # scheduler, where KCSAN does not look, counts in the timer's interrupt. No pointer is that
 # small, and nothing else grows by less than a second of nanoseconds.
 RACE = re.compile(r"BUG: KCSAN: data-race in (process_one_work|wq_worker_running)\+\S+")
-RACE_WITH_CLOCK = re.compile(
+CLOCK = re.compile(
     r"race at unknown origin, with read to \S+ of 8 bytes.*"
     r"value changed: 0x0000([0-9a-f]{12}) -> 0x0000([0-9a-f]{12})$", re.DOTALL | re.MULTILINE)
-RACE_LINES = 14
+RACE_LINES = 13
 
 STAMP = re.compile(r"^(<\d+>)?(\[\s*\d+\.\d+\](\[\s*[CT]\d+\])?\s*)?")
 BEGIN = "------------[ cut here ]------------"
@@ -105,9 +105,8 @@ def classify(text: str) -> str:
 
 
 def is_clock(report: List[str]) -> bool:
-    """Whether a report of KCSAN's is of the race that is expected."""
-    said = [message(line) for line in report]
-    values = RACE_WITH_CLOCK.search("\n".join(said)) if RACE.fullmatch(said[0]) else None
+    """Whether what changed, by a report of KCSAN's without its headline, is a clock."""
+    values = CLOCK.search("\n".join(map(message, report)))
     return bool(values) and 0 < int(values[2], 16) - int(values[1], 16) < 10 ** 9
 
 
@@ -119,7 +118,7 @@ def scan(lines: Iterable[str]) -> List[Finding]:
     lines = list(lines)
     for number, line in enumerate(lines, 1):
         text = message(line)
-        if RACE.fullmatch(text) and is_clock(lines[number - 1:number - 1 + RACE_LINES]):
+        if RACE.fullmatch(text) and is_clock(lines[number:number + RACE_LINES]):
             continue
         if text.startswith((BEGIN, END)):
             in_block, block_counted = text.startswith(BEGIN), False
