@@ -78,6 +78,19 @@ int amdgpu_ttm_evict_resources(struct amdgpu_device *adev, ...)
 	...+>
 }
 
+// No job holds pages that are mapped for a device which is about to go.
+@@ identifier adev; @@
+amdgpu_device_fini_hw(struct amdgpu_device *adev)
+{
+	... when any
+-	if (adev->mman.initialized)
++	if (adev->mman.initialized) {
++		ttm_move_device_flush(&adev->mman.move);
+		drain_workqueue(adev->mman.bdev.wq);
++	}
+	... when any
+}
+
 @@ identifier adev; @@
 amdgpu_device_unmap_mmio(struct amdgpu_device *adev)
 {

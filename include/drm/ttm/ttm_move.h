@@ -299,7 +299,8 @@ struct ttm_move_stats {
  * @help_wq: runs the helpers of copies, which may come late or never
  * @pass_wq: runs the jobs that have nothing to do but to signal in order, which
  *	no copy may hold up
- * @release_wq: runs what may sleep, after the signal
+ * @free_wq: frees system pages, after the signal
+ * @release_wq: runs what may sleep on anything, after the signal
  * @waiting: copies that are queued, and wait for a CPU
  * @copying: workers that copy, and helpers that are queued for it
  * @lock: guards @in_flight, @armed and @stats
@@ -317,6 +318,7 @@ struct ttm_move_device {
 	struct workqueue_struct *urgent_wq;
 	struct workqueue_struct *help_wq;
 	struct workqueue_struct *pass_wq;
+	struct workqueue_struct *free_wq;
 	struct workqueue_struct *release_wq;
 	atomic_t waiting;
 	atomic_t copying;
@@ -437,7 +439,9 @@ struct ttm_move_worker {
  * @failed: of the copies that the job guards, one that it does not wait for failed
  * @foreign: waits, directly or behind other jobs, for a fence of somebody else,
  *	on which the worker has no hold
- * @leaves_tt: the source is system pages, which TTM keeps until @fence has signalled
+ * @leaves_tt: the source is system pages, which are freed when @fence has signalled
+ * @tt: system pages that @bo has left for good, freed after the signal; owned. NULL
+ *	where TTM keeps them
  * @claimed: somebody in reclaim counts these pages as what he has found; exchanged
  *	atomically
  * @dies_with_bo: there is nothing to do once @bo has died and nobody uses it; for
@@ -452,6 +456,7 @@ struct ttm_move_worker {
  * @chunk_bytes: size of all but the last one
  * @chunks_taken: by workers; counts on when there is none left
  * @chunks_left: those that nobody has ended; whoever ends the last one retires the job
+ * @free_work: frees @tt, and goes on with the release
  * @release_work: release where that may sleep
  * @queued: when the job was armed
  * @since: when the job entered the stage that it is in
@@ -483,6 +488,7 @@ struct ttm_move_job {
 	bool failed;
 	bool foreign;
 	bool leaves_tt;
+	struct ttm_tt *tt;
 	atomic_t claimed;
 	bool dies_with_bo;
 	bool urgent;
@@ -495,6 +501,7 @@ struct ttm_move_job {
 	u64 chunk_bytes;
 	atomic_t chunks_taken;
 	atomic_t chunks_left;
+	struct work_struct free_work;
 	struct work_struct release_work;
 	ktime_t queued;
 	ktime_t since;

@@ -49,6 +49,9 @@
 /* A fence's owner can be told by when it is wanted. */
 #define TTM_MOVE_FENCE_DEADLINE(hook)	.set_deadline = (hook),
 
+/* TTM takes the pages from an object without making anything. */
+#define TTM_MOVE_TAKES_PAGES		true
+
 /* Those of DRM are what a driver has that names none. */
 #define TTM_MOVE_PRIME_OPS
 
@@ -88,6 +91,9 @@ static inline void ttm_move_drain_ghosts(struct ttm_device *bdev)
 static inline void dma_fence_set_deadline(struct dma_fence *fence, ktime_t deadline)
 {
 }
+
+/* TTM gives an object whose pages it takes a resource, for which memory may be short. */
+#define TTM_MOVE_TAKES_PAGES		false
 
 #define ttm_move_removed_t		int
 #define TTM_MOVE_REMOVED		0

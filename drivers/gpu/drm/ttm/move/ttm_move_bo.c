@@ -306,7 +306,7 @@ static bool ttm_move_bo_is_used(struct ttm_buffer_object *bo)
  * of its own for that. It has set that before @deleted; the lock lets us see them in
  * this order. Where it had no memory for that, or left the object in somebody else's, as
  * it does with those of importers, we cannot tell who uses the object. A move with a
- * ghost holds the object, which does not die before its end.
+ * ghost of TTM's holds the object, which does not die before its end.
  *
  * Called by the worker, inside the signalling section.
  */
@@ -384,10 +384,63 @@ static struct ttm_move_job *ttm_move_bo_job(struct ttm_move_device *mdev,
 	return job;
 }
 
+/* System pages that an object has left */
+
 /*
- * Hand the fence to TTM. What can still fail is TTM's ghost object. The copy goes
- * on regardless, and there is no way back: wait for it, and for what it waits for,
- * and take the synchronous way out.
+ * TTM frees the pages of an object that is validated for no place. This object is
+ * nothing else, and nobody can find it.
+ *
+ * Called in process context, outside of the signalling section. May sleep.
+ */
+void ttm_move_tt_free(struct ttm_device *bdev, struct ttm_tt *tt)
+{
+	struct ttm_buffer_object bo = {
+		.bdev = bdev,
+		.type = ttm_bo_type_kernel,
+		.ttm = tt,
+	};
+	struct ttm_operation_ctx ctx = {};
+	struct ttm_placement nowhere = {};
+
+	bo.base.resv = &bo.base._resv;
+	dma_resv_init(bo.base.resv);
+	WARN_ON(!dma_resv_trylock(bo.base.resv));
+	WARN_ON(ttm_bo_validate(&bo, &nowhere, &ctx));
+	dma_resv_unlock(bo.base.resv);
+	dma_resv_fini(bo.base.resv);
+	bdev->funcs->ttm_tt_destroy(bdev, tt);
+}
+
+/*
+ * Whether the object leaves nothing but pages of its own: a place in system memory is
+ * no more than a name. The pages of an importer are the object's, and live as long.
+ */
+static bool ttm_move_leaves_pages_only(struct ttm_buffer_object *bo,
+				       struct ttm_resource *dst_mem)
+{
+	return bo->resource && bo->resource->mem_type == TTM_PL_SYSTEM &&
+	       !ttm_move_res_use_tt(bo, dst_mem) &&
+	       !(bo->ttm && bo->ttm->page_flags & TTM_TT_FLAG_EXTERNAL);
+}
+
+/*
+ * The job takes the pages, so that TTM needs no ghost object for them. Before it is
+ * armed: it may be gone right after.
+ */
+static void ttm_move_bo_take_tt(struct ttm_move_job *job, struct ttm_buffer_object *bo,
+				struct ttm_resource *dst_mem)
+{
+	if (!TTM_MOVE_TAKES_PAGES || !ttm_move_leaves_pages_only(bo, dst_mem))
+		return;
+	job->tt = bo->ttm;
+	bo->ttm = NULL;
+	ttm_resource_free(bo, &bo->resource);
+}
+
+/*
+ * Hand the fence to TTM. What can still fail is a ghost object of TTM's, where the job
+ * does not hold what the object leaves. The copy goes on regardless, and there is no way
+ * back: wait for it, and for what it waits for, and take the synchronous way out.
  */
 static void ttm_move_bo_publish(struct ttm_buffer_object *bo,
 				struct dma_fence *fence, bool evict,
@@ -443,6 +496,7 @@ static int ttm_move_bo_async(struct ttm_move_device *mdev,
 	if (!job)
 		return -ENOMEM;
 
+	ttm_move_bo_take_tt(job, bo, dst_mem);
 	fence = ttm_move_job_arm(job);
 	ttm_move_bo_publish(bo, fence, evict, dst_mem);
 	dma_fence_put(fence);
@@ -462,7 +516,8 @@ static int ttm_move_bo_async(struct ttm_move_device *mdev,
  * for all fences in the object's reservation, and its own fence is added there
  * as DMA_RESV_USAGE_KERNEL: whoever reaches the bytes by CPU has to wait for
  * those. An eviction is pipelined: its old resource is free at once, and the
- * manager hands the fence to whoever gets it next. The memory of any other move
+ * manager hands the fence to whoever gets it next. Pages of system memory that the
+ * object leaves go with the job, which frees them. The memory of any other move
  * stays with a ghost object until the copy is done. An object that had no memory
  * yet is cleared.
  *

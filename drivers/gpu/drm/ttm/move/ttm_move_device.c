@@ -61,7 +61,9 @@ static int ttm_move_device_create_timelines(struct ttm_move_device *mdev)
  * get a CPU nobody waits for, and theirs is one that would be idle.
  *
  * Jobs that only pass on what somebody else has copied must not wait for a CPU behind
- * those that copy. Release may sleep on anything, so it must not share a rescuer.
+ * those that copy. Release may sleep on anything, so it must not share a rescuer. To free
+ * system pages has one of its own, and goes before copies, as in TTM: that is what helps a
+ * machine that is short of them.
  */
 static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 					 const char *name)
@@ -82,10 +84,13 @@ static int ttm_move_device_create_queues(struct ttm_move_device *mdev,
 	mdev->pass_wq = alloc_workqueue("ttm_move_pass_%s",
 					WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI,
 					0, name);
+	mdev->free_wq = alloc_workqueue("ttm_move_free_%s",
+					WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI,
+					0, name);
 	mdev->release_wq = alloc_workqueue("ttm_move_put_%s", WQ_UNBOUND, 0,
 					   name);
 	return mdev->wq && mdev->urgent_wq && mdev->help_wq && mdev->pass_wq &&
-	       mdev->release_wq ? 0 : -ENOMEM;
+	       mdev->free_wq && mdev->release_wq ? 0 : -ENOMEM;
 }
 
 static void ttm_move_device_destroy_queues(struct ttm_move_device *mdev)
@@ -98,6 +103,9 @@ static void ttm_move_device_destroy_queues(struct ttm_move_device *mdev)
 		destroy_workqueue(mdev->help_wq);
 	if (mdev->pass_wq)
 		destroy_workqueue(mdev->pass_wq);
+	/* Before the last one, which it feeds. */
+	if (mdev->free_wq)
+		destroy_workqueue(mdev->free_wq);
 	if (mdev->release_wq)
 		destroy_workqueue(mdev->release_wq);
 }
@@ -248,8 +256,8 @@ static u64 ttm_move_device_armed(struct ttm_move_device *mdev)
  * ttm_move_device_flush() - wait for the jobs that are in flight now
  * @mdev: the worker
  *
- * Returns when every job armed before the call has signalled and its retired
- * hook has returned. Jobs armed later are not waited for.
+ * Returns when every job armed before the call has signalled, the pages that it held
+ * are free, and its retired hook has returned. Jobs armed later are not waited for.
  *
  * Context: Process context. Sleeps for as long as the slowest dependency takes.
  * Not inside a fence signalling section; not with a lock held that a retired
@@ -296,8 +304,8 @@ static bool ttm_move_job_will_free(const struct ttm_move_job *job)
  * ttm_move_device_pending() - system memory that moves in flight will leave behind
  * @mdev: the worker
  *
- * For a driver's shrinker: TTM frees the system pages of an object that has moved
- * elsewhere when the move has ended. Moves that wait for a fence of somebody else do
+ * For a driver's shrinker: the system pages of an object that has moved
+ * elsewhere are freed when the move has ended. Moves that wait for a fence of somebody else do
  * not count.
  *
  * Context: Process context, reclaim included. Does not sleep.
@@ -350,7 +358,7 @@ static u64 ttm_move_job_claim(struct ttm_move_job *job)
  *
  * Context: Process context, reclaim with __GFP_FS included. Sleeps until the move has
  * ended, or a signal arrives. Not inside a fence signalling section.
- * Return: how much memory TTM is about to free, in bytes; 0 if there was no such move,
+ * Return: how much memory is about to be freed, in bytes; 0 if there was no such move,
  * somebody else has been told of it, or the wait was interrupted.
  */
 u64 ttm_move_device_wait_pending(struct ttm_move_device *mdev)

@@ -11,6 +11,7 @@
 
 /* ttm_move_bo.c */
 bool ttm_move_bo_is_dead(struct ttm_buffer_object *bo);
+void ttm_move_tt_free(struct ttm_device *bdev, struct ttm_tt *tt);
 
 /* ttm_move_device.c */
 void ttm_move_device_track(struct ttm_move_job *job);

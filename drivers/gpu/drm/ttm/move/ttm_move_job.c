@@ -230,12 +230,6 @@ static void ttm_move_job_release(struct ttm_move_job *job)
 	dma_fence_put(&job->fence);
 }
 
-static void ttm_move_job_release_work(struct work_struct *work)
-{
-	ttm_move_job_release(container_of(work, struct ttm_move_job,
-					  release_work));
-}
-
 /*
  * A hook or an unmap may wait for a task that waits, in reclaim, for one of our
  * fences: it must not hold up the queue that signals them.
@@ -248,17 +242,39 @@ static bool ttm_move_job_release_may_sleep(const struct ttm_move_job *job)
 	       ttm_move_mem_fini_may_sleep(&job->src);
 }
 
+/* First the pages: what they are needed for may be what a hook waits for. */
+static void ttm_move_job_release_next(struct ttm_move_job *job)
+{
+	if (job->tt)
+		queue_work(job->mdev->free_wq, &job->free_work);
+	else if (ttm_move_job_release_may_sleep(job))
+		queue_work(job->mdev->release_wq, &job->release_work);
+	else
+		ttm_move_job_release(job);
+}
+
+static void ttm_move_job_release_work(struct work_struct *work)
+{
+	ttm_move_job_release(container_of(work, struct ttm_move_job,
+					  release_work));
+}
+
+static void ttm_move_job_free_work(struct work_struct *work)
+{
+	struct ttm_move_job *job = container_of(work, struct ttm_move_job, free_work);
+
+	ttm_move_tt_free(job->mdev->bdev, job->tt);
+	job->tt = NULL;
+	ttm_move_job_release_next(job);
+}
+
 /* Model: release_all. */
 void ttm_move_job_release_all(struct list_head *retired)
 {
 	struct ttm_move_job *job, *next;
 
-	list_for_each_entry_safe(job, next, retired, link) {
-		if (ttm_move_job_release_may_sleep(job))
-			queue_work(job->mdev->release_wq, &job->release_work);
-		else
-			ttm_move_job_release(job);
-	}
+	list_for_each_entry_safe(job, next, retired, link)
+		ttm_move_job_release_next(job);
 }
 
 /* What is left to do when the dependencies have signalled */
@@ -657,6 +673,7 @@ struct ttm_move_job *ttm_move_job_create(struct ttm_move_device *mdev,
 	job->deps = job->inline_deps;
 	job->max_deps = TTM_MOVE_INLINE_DEPS;
 	ttm_move_work_init(job);
+	INIT_WORK(&job->free_work, ttm_move_job_free_work);
 	INIT_WORK(&job->release_work, ttm_move_job_release_work);
 	if (timeline) {
 		job->timeline = ttm_move_timeline_get(timeline);

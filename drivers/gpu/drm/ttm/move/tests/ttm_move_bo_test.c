@@ -483,6 +483,71 @@ static void ttm_move_bo_destroyed_while_moving(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fx->vram.mm.avail, fx->vram.mm.size);
 }
 
+/* The pages that a move leaves */
+
+/* One is the test; a ghost of TTM's is another. */
+static void mvt_expect_holders(struct mvt *fx, struct mvt_bo *mbo, unsigned int holders)
+{
+	KUNIT_EXPECT_EQ(fx->test, kref_read(&mbo->base.kref), holders);
+}
+
+/* They go with the job, which cannot fail for want of memory for a ghost then. */
+static void ttm_move_bo_moves_in_without_a_ghost(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_settle(fx);
+	mvt_expect_holders(fx, mbo, 1);
+	KUNIT_EXPECT_NULL(test, mbo->base.ttm);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->counts.pages), MVT_BO_PAGES);
+
+	mvt_fence_signal(user);
+	ttm_move_device_flush(&fx->mdev);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->counts.pages), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->counts.tts), 0);
+	mvt_bo_verify(fx, mbo);
+}
+
+/* A place that is more than a name stays taken until nobody reads there any more. */
+static void ttm_move_bo_keeps_its_place_with_a_ghost(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_TT);
+
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_settle(fx);
+	mvt_expect_holders(fx, mbo, 2);
+
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, mbo);
+}
+
+/* Pages that are somebody else's are there as long as the object is. */
+static void ttm_move_bo_of_importer_lives_until_moved(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+	struct ttm_tt *tt = mbo->base.ttm;
+
+	mvt_bo_add_fence(fx, mbo, user);
+	tt->page_flags |= TTM_TT_FLAG_EXTERNAL;
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_settle(fx);
+	mvt_expect_holders(fx, mbo, 2);
+
+	/* TTM has counted the pages. */
+	tt->page_flags &= ~TTM_TT_FLAG_EXTERNAL;
+	mvt_fence_signal(user);
+	mvt_bo_verify(fx, mbo);
+}
+
 /* Objects that die while their moves wait */
 
 /* An object in video memory, with a user that its eviction will wait for. */
@@ -521,6 +586,22 @@ static void ttm_move_bo_dead_is_not_copied(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).copied_bytes, before.copied_bytes);
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).skipped, before.skipped + 1);
 	flush_workqueue(fx->bdev.wq);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->counts.pages), 0);
+}
+
+/* Nor on its way into video memory, where no ghost holds it. */
+static void ttm_move_bo_dead_is_not_moved_in(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
+
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_bo_put(mbo);
+	mvt_fence_signal(user);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).skipped, 1);
+	KUNIT_EXPECT_EQ(test, mvt_stats(fx).copied_bytes, 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fx->counts.pages), 0);
 }
 
@@ -1336,7 +1417,11 @@ static struct kunit_case ttm_move_bo_cases[] = {
 			 mvt_layout_gen_params),
 	KUNIT_CASE_PARAM(ttm_move_bo_evict_all_drains, mvt_layout_gen_params),
 	KUNIT_CASE(ttm_move_bo_destroyed_while_moving),
+	KUNIT_CASE(ttm_move_bo_moves_in_without_a_ghost),
+	KUNIT_CASE(ttm_move_bo_keeps_its_place_with_a_ghost),
+	KUNIT_CASE(ttm_move_bo_of_importer_lives_until_moved),
 	KUNIT_CASE(ttm_move_bo_dead_is_not_copied),
+	KUNIT_CASE(ttm_move_bo_dead_is_not_moved_in),
 	KUNIT_CASE(ttm_move_bo_dead_is_not_cleared),
 	KUNIT_CASE(ttm_move_bo_dead_is_not_moved_on),
 	KUNIT_CASE(ttm_move_bo_dead_is_copied_for_its_users),

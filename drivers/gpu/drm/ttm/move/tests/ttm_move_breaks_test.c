@@ -611,6 +611,7 @@ static void mvb_flush_worker(struct work_struct *work)
 	mvb_run_on(b->fx->mdev.urgent_wq, &b->nop);
 	mvb_run_on(b->fx->mdev.help_wq, &b->nop);
 	mvb_run_on(b->fx->mdev.pass_wq, &b->nop);
+	mvb_run_on(b->fx->mdev.free_wq, &b->nop);
 }
 
 /* Somebody on whom reclaim relies waits for the worker's own queues. */

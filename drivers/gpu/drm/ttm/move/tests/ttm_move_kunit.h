@@ -155,6 +155,7 @@ enum mvt_source {
  * @allocs: what becomes of the worker's allocations
  * @limits: of the worker, from before the test
  * @counts: objects and pages
+ * @free_gate: who frees pages waits for it, or NULL
  * @context: of those who move objects and create them
  * @source: of the signals of mvt_bo_add_users()
  * @caching: of system pages
@@ -183,6 +184,7 @@ struct mvt {
 	struct mvt_allocs allocs;
 	struct ttm_move_limits limits;
 	struct mvt_counts counts;
+	struct completion *free_gate;
 	enum mvt_context context;
 	enum mvt_source source;
 	enum ttm_caching caching;

@@ -239,6 +239,11 @@ static int mvt_tt_populate(struct ttm_device *bdev, struct ttm_tt *tt,
 
 static void mvt_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt)
 {
+	struct completion *gate = mvt_from_bdev(bdev)->free_gate;
+
+	/* Not for ever: what fails must end. */
+	if (gate)
+		wait_for_completion_timeout(gate, 10 * HZ);
 	atomic_sub(tt->num_pages, &mvt_from_bdev(bdev)->counts.pages);
 	ttm_pool_free(&bdev->pool, tt);
 }
@@ -321,6 +326,7 @@ void mvt_settle(struct mvt *fx)
 		flush_workqueue(fx->mdev.help_wq);
 		flush_workqueue(fx->mdev.pass_wq);
 	} while (mvt_is_running(&fx->mdev));
+	flush_workqueue(fx->mdev.free_wq);
 	flush_workqueue(fx->mdev.release_wq);
 }
 

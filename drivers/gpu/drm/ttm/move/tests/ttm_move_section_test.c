@@ -172,6 +172,7 @@ static void ttm_move_section_needs_no_memory(struct kunit *test)
 	fence = ttm_move_job_arm(pass);
 	mvt_flush_in_reclaim(fx->mdev.pass_wq);
 	mvt_expect_done(fx, fence, 1);
+	mvt_flush_in_reclaim(fx->mdev.free_wq);
 }
 
 /* Copies */
@@ -286,6 +287,33 @@ static void mvt_expect_released_elsewhere(struct mvt *fx,
 	mvt_expect_done(fx, sleeper, 1);
 }
 
+/* Nor do pages that take long to free, and they wait for no hook. */
+static void ttm_move_release_frees_pages_elsewhere(struct kunit *test)
+{
+	struct mvt *fx = test->priv;
+	struct mvt_fence *user = mvt_fence_create(fx);
+	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_PAGES, TTM_PL_SYSTEM);
+	DECLARE_COMPLETION_ONSTACK(gate);
+	struct dma_fence *plain;
+
+	fx->free_gate = &gate;
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_fence_signal(user);
+	mvt_bo_wait(fx, mbo);
+	plain = ttm_move_job_arm(mvt_copy_create(fx));
+	flush_workqueue(fx->mdev.wq);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(plain));
+	KUNIT_EXPECT_EQ(test, mvt_count_in_flight(fx), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->counts.pages), MVT_PAGES);
+
+	complete_all(&gate);
+	mvt_expect_done(fx, plain, 1);
+	ttm_move_device_flush(&fx->mdev);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fx->counts.pages), 0);
+	fx->free_gate = NULL;
+}
+
 /* Nor does whoever undoes a mapping: it is left to the queue where all may sleep. */
 static void ttm_move_release_unmaps_elsewhere(struct kunit *test)
 {
@@ -363,6 +391,7 @@ static struct kunit_case ttm_move_section_cases[] = {
 	KUNIT_CASE(ttm_move_section_needs_no_memory),
 	KUNIT_CASE(ttm_move_copies_leave_a_cpu),
 	KUNIT_CASE(ttm_move_release_holds_up_nobody),
+	KUNIT_CASE(ttm_move_release_frees_pages_elsewhere),
 	KUNIT_CASE(ttm_move_release_unmaps_elsewhere),
 	KUNIT_CASE(ttm_move_release_frees_dependencies_elsewhere),
 	KUNIT_CASE(ttm_move_release_frees_runs_elsewhere),
