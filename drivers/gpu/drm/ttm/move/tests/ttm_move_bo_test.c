@@ -485,9 +485,16 @@ static void ttm_move_bo_destroyed_while_moving(struct kunit *test)
 
 /* The pages that a move leaves */
 
-/* One is the test; a ghost of TTM's is another. */
-static void mvt_expect_holders(struct mvt *fx, struct mvt_bo *mbo, unsigned int holders)
+/*
+ * Until @user signals, @mbo is on its way into video memory, with so many holders: one is
+ * the test, a ghost of TTM's is another.
+ */
+static void mvt_expect_moving_in(struct mvt *fx, struct mvt_bo *mbo,
+				 struct mvt_fence *user, unsigned int holders)
 {
+	mvt_bo_add_fence(fx, mbo, user);
+	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_settle(fx);
 	KUNIT_EXPECT_EQ(fx->test, kref_read(&mbo->base.kref), holders);
 }
 
@@ -498,10 +505,7 @@ static void ttm_move_bo_moves_in_without_a_ghost(struct kunit *test)
 	struct mvt_fence *user = mvt_fence_create(fx);
 	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
 
-	mvt_bo_add_fence(fx, mbo, user);
-	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
-	mvt_settle(fx);
-	mvt_expect_holders(fx, mbo, 1);
+	mvt_expect_moving_in(fx, mbo, user, 1);
 	KUNIT_EXPECT_NULL(test, mbo->base.ttm);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fx->counts.pages), MVT_BO_PAGES);
 
@@ -519,10 +523,7 @@ static void ttm_move_bo_keeps_its_place_with_a_ghost(struct kunit *test)
 	struct mvt_fence *user = mvt_fence_create(fx);
 	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_TT);
 
-	mvt_bo_add_fence(fx, mbo, user);
-	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
-	mvt_settle(fx);
-	mvt_expect_holders(fx, mbo, 2);
+	mvt_expect_moving_in(fx, mbo, user, 2);
 
 	mvt_fence_signal(user);
 	mvt_bo_verify(fx, mbo);
@@ -536,11 +537,8 @@ static void ttm_move_bo_of_importer_lives_until_moved(struct kunit *test)
 	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
 	struct ttm_tt *tt = mbo->base.ttm;
 
-	mvt_bo_add_fence(fx, mbo, user);
 	tt->page_flags |= TTM_TT_FLAG_EXTERNAL;
-	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
-	mvt_settle(fx);
-	mvt_expect_holders(fx, mbo, 2);
+	mvt_expect_moving_in(fx, mbo, user, 2);
 
 	/* TTM has counted the pages. */
 	tt->page_flags &= ~TTM_TT_FLAG_EXTERNAL;
