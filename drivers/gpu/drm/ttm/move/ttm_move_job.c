@@ -466,6 +466,12 @@ static void ttm_move_dep_signalled(struct dma_fence *fence,
 }
 
 /*
+ * From here on no fence is looked for that another replaces, which takes the square of their
+ * number, and chains and arrays, which user space makes, are not taken apart any more.
+ */
+#define TTM_MOVE_MANY_DEPS	64
+
+/*
  * The dependency that a later fence of the same context can stand in for. Not a
  * guarded one: its own outcome counts.
  */
@@ -474,6 +480,8 @@ static struct ttm_move_dep *ttm_move_job_find_dep(struct ttm_move_job *job,
 {
 	unsigned int i;
 
+	if (job->num_deps >= TTM_MOVE_MANY_DEPS)
+		return NULL;
 	/* Fences of context 0 have no order among each other. */
 	for (i = 0; fence->context && i < job->num_deps; i++)
 		if (job->deps[i].fence->context == fence->context &&
@@ -481,12 +489,6 @@ static struct ttm_move_dep *ttm_move_job_find_dep(struct ttm_move_job *job,
 			return &job->deps[i];
 	return NULL;
 }
-
-/*
- * From here on chains and arrays are not taken apart any more: user space makes them, and
- * looking for fences that replace each other takes the square of their number.
- */
-#define TTM_MOVE_MANY_DEPS	64
 
 static int ttm_move_job_grow_deps(struct ttm_move_job *job)
 {
@@ -543,22 +545,8 @@ static int ttm_move_job_add_one(struct ttm_move_job *job,
 	return 0;
 }
 
-/**
- * ttm_move_job_add_dependency() - let a job wait for a fence
- * @job: a job that is not armed
- * @fence: the fence; borrowed: the job takes a reference of its own if it has to
- *	wait. Chains and arrays are taken apart. May be NULL.
- *
- * Of several fences of one context only the latest is kept. Where a chain or an
- * array has very many contexts it is waited for as a whole. A dependency that
- * ends with an error is a dependency that is met: the bytes must be moved all the
- * same, or they would be lost.
- *
- * Context: Process context. May sleep.
- * Return: 0, or -ENOMEM; then the job must be dropped.
- */
-int ttm_move_job_add_dependency(struct ttm_move_job *job,
-				struct dma_fence *fence)
+static int ttm_move_job_add_container(struct ttm_move_job *job,
+				      struct dma_fence *fence)
 {
 	struct dma_fence_unwrap iter;
 	struct dma_fence *one;
@@ -566,8 +554,6 @@ int ttm_move_job_add_dependency(struct ttm_move_job *job,
 	bool many = false;
 	int ret = 0;
 
-	if (!fence)
-		return 0;
 	dma_fence_unwrap_for_each(one, &iter, fence) {
 		many = job->num_deps >= TTM_MOVE_MANY_DEPS;
 		/* Going on, if only to drop the iterator's reference. */
@@ -580,6 +566,30 @@ int ttm_move_job_add_dependency(struct ttm_move_job *job,
 	if (!ret && many)
 		ret = ttm_move_job_push_dep(job, fence, false);
 	return ret;
+}
+
+/**
+ * ttm_move_job_add_dependency() - let a job wait for a fence
+ * @job: a job that is not armed
+ * @fence: the fence; borrowed: the job takes a reference of its own if it has to
+ *	wait. Chains and arrays are taken apart. May be NULL.
+ *
+ * Of several fences of one context only the latest is kept, as long as there are not
+ * very many. Then a chain or an array is waited for as a whole. A dependency that
+ * ends with an error is a dependency that is met: the bytes must be moved all the
+ * same, or they would be lost.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or -ENOMEM; then the job must be dropped.
+ */
+int ttm_move_job_add_dependency(struct ttm_move_job *job,
+				struct dma_fence *fence)
+{
+	if (!fence)
+		return 0;
+	if (dma_fence_is_container(fence))
+		return ttm_move_job_add_container(job, fence);
+	return ttm_move_job_add_one(job, fence);
 }
 EXPORT_SYMBOL_GPL(ttm_move_job_add_dependency);
 
