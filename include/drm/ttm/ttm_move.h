@@ -303,11 +303,10 @@ struct ttm_move_stats {
  * @release_wq: runs what may sleep on anything, after the signal
  * @waiting: copies that are queued, and wait for a CPU
  * @copying: workers that copy, and helpers that are queued for it
- * @lock: guards @in_flight, @armed and @stats
+ * @lock: guards @in_flight and @stats
  * @in_flight: jobs from arm to release, in the order of arming
- * @armed: number of jobs armed so far
+ * @stats: totals; @stats.jobs is the ticket of the last job, too, and is never reset
  * @wait: woken when a job leaves @in_flight
- * @stats: totals
  */
 struct ttm_move_device {
 	struct ttm_device *bdev;
@@ -322,11 +321,10 @@ struct ttm_move_device {
 	struct workqueue_struct *release_wq;
 	atomic_t waiting;
 	atomic_t copying;
-	spinlock_t lock; /* in_flight, armed, stats */
+	spinlock_t lock; /* in_flight, stats */
 	struct list_head in_flight;
-	u64 armed;
-	wait_queue_head_t wait;
 	struct ttm_move_stats stats;
+	wait_queue_head_t wait;
 };
 
 int ttm_move_device_init(struct ttm_move_device *mdev, struct ttm_device *bdev,

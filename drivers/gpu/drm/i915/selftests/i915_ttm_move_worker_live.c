@@ -149,7 +149,7 @@ static u64 mw_tickets(struct drm_i915_private *i915)
 	u64 tickets;
 
 	spin_lock(&mdev->lock);
-	tickets = mdev->armed;
+	tickets = mdev->stats.jobs;
 	spin_unlock(&mdev->lock);
 	return tickets;
 }

@@ -179,8 +179,7 @@ void ttm_move_device_track(struct ttm_move_job *job)
 	struct ttm_move_device *mdev = job->mdev;
 
 	spin_lock(&mdev->lock);
-	job->ticket = ++mdev->armed;
-	mdev->stats.jobs++;
+	job->ticket = ++mdev->stats.jobs;
 	list_add_tail(&job->tracked, &mdev->in_flight);
 	spin_unlock(&mdev->lock);
 }
@@ -247,7 +246,7 @@ static u64 ttm_move_device_armed(struct ttm_move_device *mdev)
 	u64 ticket;
 
 	spin_lock(&mdev->lock);
-	ticket = mdev->armed;
+	ticket = mdev->stats.jobs;
 	spin_unlock(&mdev->lock);
 	return ticket;
 }
