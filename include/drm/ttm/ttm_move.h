@@ -457,7 +457,8 @@ struct ttm_move_worker {
  * @free_work: frees @tt, and goes on with the release
  * @release_work: release where that may sleep
  * @queued: when the job was armed
- * @since: when the job entered the stage that it is in
+ * @since: when the job entered the stage that it is in; without dependencies it is ready
+ *	when it is armed
  */
 struct ttm_move_job {
 	struct dma_fence fence;

@@ -27,7 +27,18 @@ void *ttm_move_zalloc(size_t bytes);
 				 IS_ENABLED(CONFIG_UML))
 
 /* ttm_move_iter.c */
-void ttm_move_mem_init_none(struct ttm_move_mem *mem);
+
+/*
+ * What a description that nobody has filled, or that has been given away, must say. The
+ * rest of it costs more to clear than all else that describes a small move.
+ */
+static inline void ttm_move_mem_init_none(struct ttm_move_mem *mem)
+{
+	mem->ops = NULL;
+	mem->owned_map = false;
+	mem->uncached = false;
+}
+
 bool ttm_move_mem_fini_may_sleep(const struct ttm_move_mem *mem);
 bool ttm_move_mem_is_far(const struct ttm_move_mem *mem);
 bool ttm_move_mem_holds(const struct ttm_move_mem *mem, u64 bytes);

@@ -29,17 +29,6 @@
 #define TTM_MOVE_PAGES_ARE_LINEAR	true
 #endif
 
-/*
- * What a description that nobody has filled, or that has been given away, must say. The
- * rest of it costs more to clear than all else that describes a small move.
- */
-void ttm_move_mem_init_none(struct ttm_move_mem *mem)
-{
-	mem->ops = NULL;
-	mem->owned_map = false;
-	mem->uncached = false;
-}
-
 /* iterators: page vector */
 
 static size_t ttm_move_pages_run(struct page **pages, u64 offset, size_t max)

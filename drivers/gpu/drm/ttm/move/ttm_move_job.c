@@ -449,7 +449,8 @@ static void ttm_move_job_depend_put(struct ttm_move_job *job)
 		return;
 
 	WRITE_ONCE(job->state, TTM_MOVE_READY);
-	trace_ttm_move_ready(job, ttm_move_job_lap(job));
+	/* Without dependencies there is no need to look at the clock. */
+	trace_ttm_move_ready(job, job->num_deps ? ttm_move_job_lap(job) : 0);
 	if (!ttm_move_job_is_needed(job))
 		ttm_move_job_set_none(job);
 	ttm_move_work_queue(job);

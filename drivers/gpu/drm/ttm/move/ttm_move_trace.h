@@ -12,8 +12,8 @@
 
 /*
  * One line per stage of a job. ns is the time that the stage before took: since
- * arming for ready, since ready for copy_begin, the copy itself for copy_end,
- * and the whole life from arm to signal for retired.
+ * arming for ready, 0 where there was nothing to wait for, since ready for copy_begin,
+ * the copy itself for copy_end, and the whole life from arm to signal for retired.
  */
 DECLARE_EVENT_CLASS(ttm_move_job,
 	TP_PROTO(struct ttm_move_job *job, s64 ns),
