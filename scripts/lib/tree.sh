@@ -6,10 +6,10 @@
 #
 # There are three variants of the tree: "integrated" has everything but the other
 # drivers; in "pristine", i915 and TTM are the kernel's own, and what the overlay adds to
-# i915 is there and unused: patches named i915_* are not for that one, nor is adopt_ttm,
-# which i915 needs. In "converted", the other drivers have the move worker as well: the
-# other patches named adopt_* are for that one alone, and it is a tree of its own, beside
-# the other.
+# i915 is there and unused: patches named i915_* are not for that one, nor are TTM's own,
+# adopt_ttm*, one of which i915 needs. In "converted", the other drivers have the move worker as
+# well: the other patches named adopt_* are for that one alone, and it is a tree of its
+# own, beside the other.
 
 # What to install before anything here is called.
 # shellcheck disable=SC2034 # used by those who source this
@@ -138,7 +138,7 @@ tree_has_patch()
 {
 	[[ " ${TREE_LEAVE_OUT-} " != *" $(basename "$2" .cocci) "* ]] || return 1
 	case ${2##*/} in
-	i915_* | adopt_ttm.cocci) [ "$1" != pristine ] ;;
+	i915_* | adopt_ttm*.cocci) [ "$1" != pristine ] ;;
 	adopt_*) [ "$1" = converted ] ;;
 	esac
 }
