@@ -428,24 +428,10 @@ bool ttm_move_mem_holds(const struct ttm_move_mem *mem, u64 bytes)
 	return !bytes;
 }
 
-/**
- * ttm_move_mem_snapshot() - make a description independent of its resource
- * @mem: description; on success it owns what it needs, to be given back by
- *	ttm_move_mem_fini()
- *
- * TTM frees the resource of a pipelined eviction at once, and so does the next
- * eviction with the destination of a move still in flight. Neither may be looked
- * at from a worker.
- *
- * Context: Process context. May sleep. The resource's reservation is held.
- * Return: 0, or -ENOMEM; then @mem is as before.
- */
-int ttm_move_mem_snapshot(struct ttm_move_mem *mem)
+/* The runs of a description in the place of what it looks them up in. */
+static int ttm_move_mem_take_runs(struct ttm_move_mem *mem)
 {
 	struct ttm_move_mem copy;
-
-	if (!mem->ops->transient)
-		return 0;
 
 	ttm_move_mem_init_io(&copy, &ttm_move_runs_ops, &mem->aperture,
 			     mem->bytes);
@@ -462,6 +448,23 @@ int ttm_move_mem_snapshot(struct ttm_move_mem *mem)
 	copy.owned_map = mem->owned_map;
 	*mem = copy;
 	return 0;
+}
+
+/**
+ * ttm_move_mem_snapshot() - make a description independent of its resource
+ * @mem: description; on success it owns what it needs, to be given back by
+ *	ttm_move_mem_fini()
+ *
+ * TTM frees the resource of a pipelined eviction at once, and so does the next
+ * eviction with the destination of a move still in flight. Neither may be looked
+ * at from a worker.
+ *
+ * Context: Process context. May sleep. The resource's reservation is held.
+ * Return: 0, or -ENOMEM; then @mem is as before.
+ */
+int ttm_move_mem_snapshot(struct ttm_move_mem *mem)
+{
+	return mem->ops->transient ? ttm_move_mem_take_runs(mem) : 0;
 }
 EXPORT_SYMBOL_GPL(ttm_move_mem_snapshot);
 
