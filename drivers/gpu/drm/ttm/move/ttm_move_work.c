@@ -85,17 +85,20 @@ unsigned int ttm_move_num_cpus(void)
 				  housekeeping_cpumask(HK_TYPE_DOMAIN));
 }
 
-/* How many CPUs the device's copies may keep busy for the job to get a helper. */
+/* How many of the CPUs may copy for the device's jobs for this one to get a helper. */
+static int ttm_move_job_cpus_of(const struct ttm_move_job *job, unsigned int cpus)
+{
+	return job->bytes < READ_ONCE(ttm_move_limits.last_cpu_bytes) ? cpus - 1 : cpus;
+}
+
+/* As of now. */
 static int ttm_move_job_max_cpus(const struct ttm_move_job *job)
 {
 	unsigned int cpus = READ_ONCE(ttm_move_limits.cpus);
 
 	if (cpus)
 		return min_t(unsigned int, cpus, INT_MAX);
-	cpus = ttm_move_num_cpus();
-	if (job->bytes < READ_ONCE(ttm_move_limits.last_cpu_bytes))
-		cpus--;
-	return cpus;
+	return ttm_move_job_cpus_of(job, ttm_move_num_cpus());
 }
 
 /* Set-up */
@@ -124,14 +127,18 @@ static void ttm_move_work_add_helpers(struct ttm_move_job *job, unsigned int num
 	}
 }
 
-/* Where nobody has said how many CPUs there may be, no more than there are. */
+/*
+ * Where nobody has said how many CPUs there may be, no more than are online. Which of them
+ * may be had is looked up when a worker is to begin: that takes longer.
+ */
 static unsigned int ttm_move_job_num_workers(const struct ttm_move_job *job)
 {
 	unsigned int num = min(ttm_move_job_max_workers(job), job->num_chunks);
 
 	if (READ_ONCE(ttm_move_limits.cpus))
 		return num;
-	return min_t(unsigned int, num, max(ttm_move_job_max_cpus(job), 1));
+	return min_t(unsigned int, num,
+		     max(ttm_move_job_cpus_of(job, num_online_cpus()), 1));
 }
 
 /* Whole pages, and not more than a number of 32 bits can say, which others divide by. */
