@@ -7,9 +7,9 @@
 # There are three variants of the tree: "integrated" has everything but the other
 # drivers; in "pristine", i915 and TTM are the kernel's own, and what the overlay adds to
 # i915 is there and unused: patches named i915_* are not for that one, nor are TTM's own,
-# adopt_ttm*, one of which i915 needs. In "converted", the other drivers have the move worker as
-# well: the other patches named adopt_* are for that one alone, and it is a tree of its
-# own, beside the other.
+# adopt_ttm*, one of which i915 needs. In "converted", the other drivers have the move
+# worker as well: the other patches named adopt_* are for that one alone, and it is a tree
+# of its own, beside the other.
 
 # What to install before anything here is called.
 # shellcheck disable=SC2034 # used by those who source this

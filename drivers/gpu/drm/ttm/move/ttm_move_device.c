@@ -303,9 +303,9 @@ static bool ttm_move_job_will_free(const struct ttm_move_job *job)
  * ttm_move_device_pending() - system memory that moves in flight will leave behind
  * @mdev: the worker
  *
- * For a driver's shrinker: the system pages of an object that has moved
- * elsewhere are freed when the move has ended. Moves that wait for a fence of somebody else do
- * not count.
+ * For a driver's shrinker: the system pages of an object that has moved elsewhere are
+ * freed when the move has ended. Moves that wait for a fence of somebody else do not
+ * count.
  *
  * Context: Process context, reclaim included. Does not sleep.
  * Return: how much, in bytes.

@@ -594,8 +594,7 @@ static void ttm_move_bo_dead_is_not_moved_in(struct kunit *test)
 	struct mvt_fence *user = mvt_fence_create(fx);
 	struct mvt_bo *mbo = mvt_bo_create_filled(fx, MVT_BO_PAGES, TTM_PL_SYSTEM);
 
-	mvt_bo_add_fence(fx, mbo, user);
-	mvt_bo_move(fx, mbo, TTM_PL_VRAM);
+	mvt_expect_moving_in(fx, mbo, user, 1);
 	mvt_bo_put(mbo);
 	mvt_fence_signal(user);
 	KUNIT_EXPECT_EQ(test, mvt_stats(fx).skipped, 1);
